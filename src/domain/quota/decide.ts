@@ -1,0 +1,148 @@
+// The decision: does a request fit every rule that applies to it? Pure; the caller reads the
+// counters and applies the outcome in the same synchronous step, so nothing comes between (I5).
+//
+//   allow     ⇔ limit unset  OR  used + reserved + max(requested, 1 quantum) ≤ limit
+//   remaining = max(0, limit − used − reserved)
+//
+// MAX and LAST compare the level that the request would lead to; UNIQUE has no floor of 1 quantum.
+
+import type { EpochMs, Quanta } from '../../base/units.js';
+import { maxQuanta } from '../../base/units.js';
+import type { Aggregation } from '../metering/meter.js';
+import type { Rule } from './rule.js';
+
+/** What one rule knows at the moment of the decision. */
+export interface RuleState {
+  readonly rule: Rule;
+  readonly aggregation: Aggregation;
+  readonly scopeValues: string;
+  used: Quanta;
+  reserved: Quanta;
+  /** SUM, COUNT, UNIQUE: what is added. LAST: change of the level. MAX: the level itself. */
+  requested: Quanta;
+  readonly windowStartMs: EpochMs;
+  readonly resetMs: EpochMs | undefined;
+  /** Set where the counter began after its window did and could not be filled from the totals. */
+  readonly countingSinceMs: EpochMs | undefined;
+}
+
+export type Reason =
+  | 'WITHIN_LIMIT'
+  | 'HARD_LIMIT_EXCEEDED'
+  | 'SOFT_LIMIT_EXCEEDED'
+  | 'UNLIMITED'
+  | 'QUOTA_NOT_CONFIGURED'
+  | 'SUSPENDED';
+
+export interface Decision {
+  readonly allowed: boolean;
+  readonly reason: Reason;
+  /** All applicable rules, the deciding one first. */
+  readonly states: readonly RuleState[];
+}
+
+/** May the request go ahead? */
+export function decide(states: readonly RuleState[]): Decision {
+  return judge(states, fits);
+}
+
+/** Where the rules stand after the fact: what was used is exceeded only when it is over the limit. */
+export function standing(states: readonly RuleState[]): Decision {
+  return judge(states, holds);
+}
+
+type Test = (state: RuleState) => boolean;
+
+function judge(states: readonly RuleState[], passes: Test): Decision {
+  if (states.length === 0) return { allowed: true, reason: 'QUOTA_NOT_CONFIGURED', states };
+  const deciding = decidingState(states, passes);
+  if (deciding === undefined) return { allowed: true, reason: 'UNLIMITED', states };
+  const reason = reasonOf(deciding, passes);
+  return {
+    allowed: reason !== 'HARD_LIMIT_EXCEEDED',
+    reason,
+    states: states[0] === deciding ? states : [deciding, ...states.filter((s) => s !== deciding)],
+  };
+}
+
+export function fits(state: RuleState): boolean {
+  const { limit } = state.rule;
+  return limit === undefined || projectedWithFloor(state) <= limit;
+}
+
+function holds(state: RuleState): boolean {
+  const { limit } = state.rule;
+  return limit === undefined || projected(state) <= limit;
+}
+
+/** used + reserved + requested, or the level where the aggregation is MAX. */
+export function projected(state: RuleState): Quanta {
+  if (state.aggregation === 'MAX') return maxQuanta(state.used, state.requested);
+  return state.used + state.reserved + state.requested;
+}
+
+export function remaining(state: RuleState): Quanta | undefined {
+  const { limit } = state.rule;
+  if (limit === undefined) return undefined;
+  const left = limit - state.used - (state.aggregation === 'MAX' ? 0n : state.reserved);
+  return left < 0n ? 0n : left;
+}
+
+/** Reached thresholds, in per cent of the limit, by `used`; none where there is no limit. */
+export function thresholdsAt(rule: Rule, used: Quanta): readonly number[] {
+  const { limit, thresholds } = rule;
+  if (limit === undefined || thresholds.length === 0 || used <= 0n) return NONE;
+  const scaled = used * 100n;
+  if (scaled < limit * BigInt(thresholds[0] as number)) return NONE;
+  return thresholds.filter((percent) => scaled >= limit * BigInt(percent));
+}
+
+const NONE: readonly number[] = [];
+
+function projectedWithFloor(state: RuleState): Quanta {
+  switch (state.aggregation) {
+    case 'SUM':
+    case 'COUNT':
+      return state.used + state.reserved + maxQuanta(state.requested, 1n);
+    case 'UNIQUE':
+    case 'LAST':
+      return state.used + state.reserved + state.requested;
+    case 'MAX':
+      return state.requested;
+  }
+}
+
+function reasonOf(state: RuleState, passes: Test): Reason {
+  if (state.rule.limit === undefined) return 'UNLIMITED';
+  if (passes(state)) return 'WITHIN_LIMIT';
+  return state.rule.mode === 'HARD' ? 'HARD_LIMIT_EXCEEDED' : 'SOFT_LIMIT_EXCEEDED';
+}
+
+/**
+ * The failing HARD rule with the latest reset; else a failing SOFT rule; else the rule with the
+ * least remaining. SHADOW rules never decide; with nothing but those, the answer is UNLIMITED.
+ */
+function decidingState(states: readonly RuleState[], passes: Test): RuleState | undefined {
+  let best: RuleState | undefined;
+  for (const state of states) {
+    if (state.rule.mode === 'SHADOW') continue;
+    if (best === undefined || precedes(state, best, passes)) best = state;
+  }
+  return best;
+}
+
+function precedes(a: RuleState, b: RuleState, passes: Test): boolean {
+  const rankA = rank(a, passes);
+  const rankB = rank(b, passes);
+  if (rankA !== rankB) return rankA < rankB;
+  if (rankA === 0) return (a.resetMs ?? Infinity) > (b.resetMs ?? Infinity);
+  const leftA = remaining(a);
+  const leftB = remaining(b);
+  if (leftA === undefined) return false;
+  return leftB === undefined || leftA < leftB;
+}
+
+function rank(state: RuleState, passes: Test): 0 | 1 | 2 {
+  if (passes(state)) return 2;
+  return state.rule.mode === 'HARD' ? 0 : 1;
+}

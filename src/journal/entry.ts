@@ -1,0 +1,147 @@
+// Entries: immutable facts that hold results, not requests. Applying one reads no clock, no
+// configuration and no catalogue, so an old journal gives the same state under newer code.
+
+import type { EpochMs, Quanta } from '../base/units.js';
+import type { Aggregation } from '../domain/metering/meter.js';
+
+/** Labels in the order they were sent. */
+export type Labels = readonly (readonly [key: string, value: string])[];
+
+/** A change of one quota counter of the entry's organisation and meter. */
+export interface CounterChange {
+  readonly combination: string;
+  readonly scopeValues: string;
+  /** Start of the window the usage falls in; 0 for LIFETIME and levels. */
+  readonly windowStartMs: EpochMs;
+  /** Given when this entry starts the window's counter: its value before this change. */
+  readonly base: Quanta | undefined;
+  readonly delta: Quanta;
+}
+
+/** A threshold of a rule, in per cent, that this entry's usage reached. */
+export interface ThresholdCrossing {
+  readonly ruleKey: string;
+  readonly percent: number;
+}
+
+export interface CatalogueEntry {
+  readonly kind: 'catalogue';
+  readonly atMs: EpochMs;
+  readonly version: number;
+  /** The full normalised document, JSON. */
+  readonly document: string;
+}
+
+export interface OrganisationEntry {
+  readonly kind: 'organisation';
+  readonly atMs: EpochMs;
+  readonly orgId: string;
+  /** Counted from 1 in order of appearance; keys the event index. */
+  readonly number: number;
+}
+
+export interface RecordEntry {
+  readonly kind: 'record';
+  readonly atMs: EpochMs;
+  readonly orgId: string;
+  readonly eventId: string;
+  readonly meter: string;
+  readonly aggregation: Aggregation;
+  readonly scale: number;
+  readonly quanta: Quanta;
+  /** Amount as sent: '' (absent), a canonical quantity, or the figures of a run. */
+  readonly amountText: string;
+  readonly eventTimeMs: EpochMs;
+  readonly late: boolean;
+  /** No event time was sent: the clock's reading stands for it. */
+  readonly timeDefaulted: boolean;
+  readonly unknownTier: boolean;
+  readonly catalogueVersion: number;
+  /** 32 bits of SHA-256 of meter, amount as sent and labels. */
+  readonly fingerprint: number;
+  readonly labels: Labels;
+  /** The label set of the totals: rollup keys with their values, `other` where the cap is reached. */
+  readonly rollup: Labels;
+  /** LAST: the source; UNIQUE: the value that is counted; else ''. */
+  readonly subject: string;
+  readonly counters: readonly CounterChange[];
+  readonly thresholds: readonly ThresholdCrossing[];
+  /** The reservation that this event settles, or ''. */
+  readonly reservationId: string;
+}
+
+export interface HoldItem {
+  readonly meter: string;
+  readonly aggregation: Aggregation;
+  readonly scale: number;
+  readonly quanta: Quanta;
+  readonly labels: Labels;
+  /** What it adds to `reserved`, by counter. */
+  readonly counters: readonly HoldCounter[];
+}
+
+export interface HoldCounter {
+  readonly combination: string;
+  readonly scopeValues: string;
+  readonly reserved: Quanta;
+}
+
+export interface ReserveEntry {
+  readonly kind: 'reserve';
+  readonly atMs: EpochMs;
+  readonly orgId: string;
+  readonly reservationId: string;
+  /** 32 bits of SHA-256 of the request's body. */
+  readonly fingerprint: number;
+  readonly ttlMs: number;
+  readonly items: readonly HoldItem[];
+}
+
+export interface ExtendEntry {
+  readonly kind: 'extend';
+  readonly atMs: EpochMs;
+  readonly orgId: string;
+  readonly reservationId: string;
+  readonly ttlMs: number;
+}
+
+export type Ending = 'settle' | 'release' | 'expire';
+
+/** How a reservation ended; repeats what it held, so that an ended one needs no other memory. */
+export interface EndEntry {
+  readonly kind: Ending;
+  readonly atMs: EpochMs;
+  readonly orgId: string;
+  readonly reservationId: string;
+  /** The Reserve request's. */
+  readonly fingerprint: number;
+  readonly createdMs: EpochMs;
+  readonly expiresMs: EpochMs;
+  readonly items: readonly HoldItem[];
+  /** Settled after it had expired or was released: nothing was held any more. */
+  readonly late: boolean;
+  /** settle: of the Settle request; else 0. */
+  readonly settleFingerprint: number;
+  /** settle: the settled events, in order. */
+  readonly eventIds: readonly string[];
+}
+
+/** What one rule refused (or, in shadow, would have) in a minute, for one organisation. */
+export interface DenialsEntry {
+  readonly kind: 'denials';
+  readonly atMs: EpochMs;
+  readonly orgId: string;
+  readonly ruleKey: string;
+  readonly shadow: boolean;
+  readonly sinceMs: EpochMs;
+  readonly count: number;
+}
+
+export type Entry =
+  | CatalogueEntry
+  | OrganisationEntry
+  | RecordEntry
+  | ReserveEntry
+  | ExtendEntry
+  | EndEntry
+  | DenialsEntry;

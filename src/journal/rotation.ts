@@ -1,0 +1,216 @@
+// Which segment takes the next batch. The next segment is made ahead; a full one is sealed and then
+// compressed off the hot path. No room to make the next one is a refusal that ends by itself, not a
+// failure.
+
+import { join } from 'node:path';
+import { present } from '../base/assert.js';
+import { systemCode } from '../base/failure.js';
+import type { Sequence } from '../base/units.js';
+import { limits } from '../limits.js';
+import { compressSegment } from './compressed.js';
+import type { FileHandle, Files } from './files.js';
+import type { JournalRefusal } from './journal.js';
+import type { Library } from './library.js';
+import type { SegmentFile } from './recover.js';
+import {
+  encodeTrailer,
+  makeSegment,
+  SEGMENT_HEADER_BYTES,
+  segmentName,
+  type Trailer,
+} from './segment.js';
+
+export interface OpenSegment {
+  readonly file: SegmentFile;
+  readonly handle: FileHandle;
+}
+
+export interface RotationEvents {
+  readonly onRotated: (number: number) => void;
+  /** Sealing or compressing failed, or the next segment could not be made: tried again later. */
+  readonly onTrouble: (what: string, error: unknown) => void;
+  readonly onFatal: (error: Error) => void;
+}
+
+export interface RotationOptions {
+  readonly directory: string;
+  readonly files: Files;
+  readonly uuid: string;
+  readonly segmentBytes: number;
+  readonly journalBytesMax: number;
+  readonly library: Library;
+  /** The open segment, and where its next batch goes. */
+  readonly segment: SegmentFile;
+  readonly offset: number;
+  /** A next segment that was already made. */
+  readonly prepared: number | undefined;
+  /** Sealed segments that are not compressed yet. */
+  readonly sealed: readonly SegmentFile[];
+  /** Bytes of all segment files. */
+  readonly bytes: number;
+  readonly events: RotationEvents;
+}
+
+export interface Rotation {
+  readonly current: () => OpenSegment;
+  readonly offset: () => number;
+  readonly advance: (bytes: number) => void;
+  /** Makes room for a batch; false where the next segment is not ready: `retry` runs when it is. */
+  readonly fit: (
+    bytes: number,
+    end: { readonly crc: number; readonly nextSequence: Sequence },
+    retry: () => void,
+  ) => boolean;
+  readonly refusal: (use: 'ordinary' | 'ending', pendingBytes: number) => JournalRefusal | undefined;
+  readonly bytes: () => number;
+  /** Whether the file system keeps its reserve; set by a pump that looks. */
+  readonly setDiskLow: (low: boolean) => void;
+  /** Tries again what failed before. */
+  readonly tend: () => void;
+  readonly close: () => Promise<void>;
+}
+
+export function openRotation(options: RotationOptions): Rotation {
+  const { directory, files, uuid, segmentBytes, library, events } = options;
+  let current = openSegment(options.segment, files);
+  let offset = options.offset;
+  let next = options.prepared;
+  let bytes = options.bytes;
+  let making: Promise<void> | undefined;
+  let makeFailed = false;
+  let diskLow = false;
+  let closed = false;
+  let retryFlush: (() => void) | undefined;
+  const toCompress: SegmentFile[] = [...options.sealed];
+  let compressing: Promise<void> | undefined;
+
+  const full = () => bytes + segmentBytes > options.journalBytesMax;
+
+  function prepare(): void {
+    if (closed || next !== undefined || making !== undefined || full()) return;
+    const number = current.file.number + 1;
+    making = makeSegment({ files, directory, number, uuid, bytes: segmentBytes })
+      .then(() => {
+        next = number;
+        bytes += segmentBytes;
+        makeFailed = false;
+      })
+      .catch((error: unknown) => {
+        makeFailed = true;
+        events.onTrouble('make the next segment', error);
+        if (systemCode(error) === 'EIO' && error instanceof Error) events.onFatal(error);
+      })
+      .finally(() => {
+        making = undefined;
+        const retry = retryFlush;
+        retryFlush = undefined;
+        if (next !== undefined) retry?.();
+        else retryFlush = retry;
+      });
+  }
+
+  function rotate(end: { readonly crc: number; readonly nextSequence: Sequence }): void {
+    const old = current;
+    const endOffset = offset;
+    const number = present(next, 'the next segment');
+    next = undefined;
+    const path = join(directory, segmentName(number));
+    current = openSegment({ number, path, compressed: false }, files);
+    offset = SEGMENT_HEADER_BYTES;
+    const trailer: Trailer = {
+      lastSequence: end.nextSequence - 1,
+      lastCrc: end.crc,
+      endOffset,
+      directory: library.directoryOf(old.file.number),
+    };
+    events.onRotated(number);
+    prepare();
+    setImmediate(() => seal(old, trailer));
+  }
+
+  function seal(old: OpenSegment, trailer: Trailer): void {
+    try {
+      bytes -= old.handle.bytes() - sealHandle(old.handle, trailer);
+      toCompress.push(old.file);
+    } catch (error) {
+      events.onTrouble('seal a segment', error);
+    }
+    old.handle.close();
+    compressNext();
+  }
+
+  function compressNext(): void {
+    const file = toCompress[0];
+    if (closed || compressing !== undefined || file === undefined) return;
+    compressing = compressSegment(file.path, directory, files)
+      .then((savedBytes) => {
+        toCompress.shift();
+        bytes -= savedBytes;
+        library.replace({ ...file, path: `${file.path}z`, compressed: true });
+        compressing = undefined;
+        compressNext();
+      })
+      .catch((error: unknown) => {
+        compressing = undefined;
+        events.onTrouble('compress a segment', error);
+      });
+  }
+
+  prepare();
+  compressNext();
+  return {
+    current: () => current,
+    offset: () => offset,
+    advance: (written) => {
+      offset += written;
+    },
+    fit(needed, end, retry) {
+      if (offset + needed <= segmentBytes) return true;
+      if (next === undefined) {
+        retryFlush = retry;
+        prepare();
+        return false;
+      }
+      rotate(end);
+      return true;
+    },
+    refusal(use, pendingBytes) {
+      const room = segmentBytes - offset + (next === undefined ? 0 : segmentBytes) - pendingBytes;
+      const kept = use === 'ending' ? limits.batchBytes / 2 : limits.batchBytes;
+      const reserve = Math.min(limits.endingReserveBytes, segmentBytes / 4);
+      const needed = Math.min(kept, segmentBytes / 4) + (use === 'ending' ? 0 : reserve);
+      if (room < needed && next === undefined) {
+        if (full()) return 'JOURNAL_FULL';
+        return makeFailed ? 'DISK_FULL' : 'OVERLOADED';
+      }
+      return diskLow && use === 'ordinary' ? 'DISK_FULL' : undefined;
+    },
+    bytes: () => bytes,
+    setDiskLow: (low) => {
+      diskLow = low;
+    },
+    tend() {
+      prepare();
+      compressNext();
+    },
+    async close() {
+      closed = true;
+      await making;
+      await compressing;
+      current.handle.close();
+    },
+  };
+}
+
+function openSegment(file: SegmentFile, files: Files): OpenSegment {
+  return { file, handle: files.open(file.path, 'synced') };
+}
+
+/** Writes the trailer and cuts the file behind it; returns the sealed length. */
+export function sealHandle(handle: FileHandle, trailer: Trailer): number {
+  const bytes = encodeTrailer(trailer);
+  handle.writeSync(bytes, trailer.endOffset);
+  handle.truncateSync(trailer.endOffset + bytes.length);
+  handle.syncSync();
+  return trailer.endOffset + bytes.length;
+}

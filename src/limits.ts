@@ -1,0 +1,99 @@
+// Every bound of the system, with the reason for its value. Reaching one is an outcome with a
+// metric, never a surprise. Relations between bounds are asserted when this file loads.
+
+import { assert } from './base/assert.js';
+import { DAY_MS, MINUTE_MS, SECOND_MS } from './base/units.js';
+
+export const limits = {
+  // Requests (the contract).
+  orgIdChars: 128,
+  eventIdChars: 128,
+  reservationIdChars: 100,
+  meterChars: 120,
+  dimensions: 16,
+  dimensionKeyChars: 64,
+  dimensionValueChars: 256,
+  quantityScale: 9,
+  priceScale: 14,
+  batchEvents: 1000,
+  items: 16,
+  settleEvents: 16,
+  /** A full batch of long events; also grpc-js's own default. */
+  messageBytes: 4 * 1024 * 1024,
+  /** gRPC in C and Java refuses more than 8 KiB of metadata by default. */
+  metadataBytes: 8 * 1024,
+  usageRows: 10_000,
+  pageDefault: 100,
+  pageMax: 1000,
+  /** Events read one by one for a range or grouping that the totals cannot answer. */
+  scanEvents: 200_000,
+  estimateItems: 1000,
+
+  // Time.
+  eventPastMs: 35 * DAY_MS,
+  eventFutureMs: 5 * MINUTE_MS,
+  /** Two billing months: a retry after month end still meets its first attempt. */
+  idRetentionMs: 62 * DAY_MS,
+  reservationTtlDefaultMs: 60 * SECOND_MS,
+  reservationTtlMs: DAY_MS,
+  /** A counter of a scope (a run, say) that nothing touched for this long starts again at 0. */
+  scopeIdleMs: 7 * DAY_MS,
+  clockDisagreementMs: MINUTE_MS,
+
+  // Organisations.
+  openHoldsPerOrg: 1000,
+  openHolds: 100_000,
+  labelSetsPerMonth: 10_000,
+  uniqueValuesPerDay: 10_000,
+  lastSources: 10_000,
+  /** Denials counted until the next summary; one per organisation and rule. */
+  denialKeys: 10_000,
+  /** Unknown tiers named in the log, one line each; further ones are only counted. */
+  unknownTiersNamed: 100,
+
+  // Journal.
+  segmentBytes: 64 * 1024 * 1024,
+  /** One write. Past it the next batch begins; also bounds what one command may append. */
+  batchBytes: 8 * 1024 * 1024,
+  /** Entries decided and not yet durable. Two full RecordBatch messages and room to spare. */
+  pendingBytes: 32 * 1024 * 1024,
+  waitingReplies: 20_000,
+  /** Kept free in the journal so that holds can still be settled, released and expired. */
+  endingReserveBytes: 4 * 1024 * 1024,
+  journalBytes: 64 * 1024 * 1024 * 1024,
+  journalWarnRatio: 0.8,
+  diskReserveBytes: 256 * 1024 * 1024,
+  syncSlowMs: 2 * SECOND_MS,
+  syncHangMs: 30 * SECOND_MS,
+  /** One directory entry of a segment per this many bytes: the cost of finding a sequence. */
+  directoryStrideBytes: 16 * 1024,
+
+  // State.
+  checkpointIntervalMs: 5 * SECOND_MS,
+  checkpointEntries: 200_000,
+  sliceMs: 1,
+  /** Clean values kept in memory; beyond it the ones not used lately are read again from LMDB. */
+  residentValues: 200_000,
+  /** Ids in the open tail of an index before it becomes a sorted run: 2^17. */
+  indexTailIds: 131_072,
+  /** Runs of one size class within a day before they are merged. */
+  runsPerMerge: 8,
+  /** Holes and bounds of a saturated index tail while runs are built: refusals after this many. */
+  indexTailsFrozen: 8,
+
+  // gRPC server.
+  streamsPerConnection: 1024,
+  streamUnackedEvents: 4096,
+  idleConnectionMs: 5 * MINUTE_MS,
+  keepaliveMs: 30 * SECOND_MS,
+  keepaliveTimeoutMs: 10 * SECOND_MS,
+  /** A connection that has sent no valid HTTP/2 preface by then is closed. */
+  handshakeMs: 10 * SECOND_MS,
+  drainMs: 10 * SECOND_MS,
+} as const;
+
+assert(limits.idRetentionMs >= limits.eventPastMs + DAY_MS, 'ids outlive the late bound by a day');
+assert(limits.batchBytes > limits.messageBytes, 'one command fits one batch');
+assert(limits.segmentBytes > 2 * limits.batchBytes, 'a batch fits a segment');
+assert(limits.pendingBytes >= 2 * limits.batchBytes, 'one batch collects while one is written');
+assert(limits.reservationTtlMs < limits.scopeIdleMs, 'a hold ends before its scope is forgotten');
