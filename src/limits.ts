@@ -26,7 +26,7 @@ export const limits = {
   pageDefault: 100,
   pageMax: 1000,
   /** Events read one by one for a range or grouping that the totals cannot answer. */
-  scanEvents: 200_000,
+  scanEvents: 50_000,
   estimateItems: 1000,
 
   // Time.

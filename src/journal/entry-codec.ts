@@ -33,6 +33,7 @@ import type {
   OrganisationEntry,
   RecordEntry,
   ReserveEntry,
+  ThresholdCrossing,
 } from './entry.js';
 
 /** 4, 5, 13–16 are kept for void, amend, ledger change, audit, snapshot marker and seal. */
@@ -52,6 +53,9 @@ const VERSION = 1;
 const LATE = 1;
 const TIME_DEFAULTED = 2;
 const UNKNOWN_TIER = 4;
+
+const BASE = 1;
+const SINCE = 2;
 
 export function encodeEntry(writer: Writer, entry: Entry): void {
   writeByte(writer, KIND[entry.kind]);
@@ -154,6 +158,8 @@ function encodeRecord(writer: Writer, entry: RecordEntry): void {
   for (const crossing of entry.thresholds) {
     writeText(writer, crossing.ruleKey);
     writeVarint(writer, crossing.percent);
+    writeVarint(writer, crossing.counter);
+    writeBig(writer, crossing.limit);
   }
   writeText(writer, entry.reservationId);
 }
@@ -175,7 +181,7 @@ function decodeRecord(reader: Reader, atMs: number): RecordEntry {
   const rollup = decodeLabels(reader);
   const subject = readText(reader);
   const counters = decodeList(reader, decodeChange);
-  const thresholds = decodeList(reader, (r) => ({ ruleKey: readText(r), percent: readVarint(r) }));
+  const thresholds = decodeList(reader, decodeCrossing);
   return {
     kind: 'record',
     atMs,
@@ -205,18 +211,29 @@ function encodeChange(writer: Writer, change: CounterChange): void {
   writeText(writer, change.combination);
   writeText(writer, change.scopeValues);
   writeVarint(writer, change.windowStartMs);
-  writeByte(writer, change.base === undefined ? 0 : 1);
-  if (change.base !== undefined) writeBig(writer, change.base);
+  const { base, sinceMs } = change;
+  writeByte(writer, (base === undefined ? 0 : BASE) | (sinceMs === undefined ? 0 : SINCE));
+  if (base !== undefined) writeBig(writer, base);
+  if (sinceMs !== undefined) writeVarint(writer, sinceMs);
   writeBig(writer, change.delta);
 }
 
 function decodeChange(reader: Reader): CounterChange {
+  const combination = readText(reader);
+  const scopeValues = readText(reader);
+  const windowStartMs = readVarint(reader);
+  const given = readByte(reader);
+  const base = (given & BASE) === 0 ? undefined : readBig(reader);
+  const sinceMs = (given & SINCE) === 0 ? undefined : readVarint(reader);
+  return { combination, scopeValues, windowStartMs, base, sinceMs, delta: readBig(reader) };
+}
+
+function decodeCrossing(reader: Reader): ThresholdCrossing {
   return {
-    combination: readText(reader),
-    scopeValues: readText(reader),
-    windowStartMs: readVarint(reader),
-    base: readByte(reader) === 1 ? readBig(reader) : undefined,
-    delta: readBig(reader),
+    ruleKey: readText(reader),
+    percent: readVarint(reader),
+    counter: readVarint(reader),
+    limit: readBig(reader),
   };
 }
 
@@ -239,6 +256,7 @@ function encodeItems(writer: Writer, items: readonly HoldItem[]): void {
     writeByte(writer, AGGREGATIONS.indexOf(item.aggregation));
     writeByte(writer, item.scale);
     writeBig(writer, item.quanta);
+    writeBig(writer, item.requested);
     encodeLabels(writer, item.labels);
     writeVarint(writer, item.counters.length);
     for (const counter of item.counters) {
@@ -255,6 +273,7 @@ function decodeItems(reader: Reader): readonly HoldItem[] {
     aggregation: AGGREGATIONS[readByte(r)] ?? 'SUM',
     scale: readByte(r),
     quanta: readBig(r),
+    requested: readBig(r),
     labels: decodeLabels(r),
     counters: decodeList(r, (c) => ({
       combination: readText(c),

@@ -15,6 +15,8 @@ export interface CounterChange {
   readonly windowStartMs: EpochMs;
   /** Given when this entry starts the window's counter: its value before this change. */
   readonly base: Quanta | undefined;
+  /** With `base`: usage of the window before this time is not in it; undefined: all of it is. */
+  readonly sinceMs: EpochMs | undefined;
   readonly delta: Quanta;
 }
 
@@ -22,6 +24,10 @@ export interface CounterChange {
 export interface ThresholdCrossing {
   readonly ruleKey: string;
   readonly percent: number;
+  /** Index into the entry's `counters`: the window that it was raised in. */
+  readonly counter: number;
+  /** The limit that it is a part of: another limit raises it anew. */
+  readonly limit: Quanta;
 }
 
 export interface CatalogueEntry {
@@ -74,7 +80,10 @@ export interface HoldItem {
   readonly meter: string;
   readonly aggregation: Aggregation;
   readonly scale: number;
+  /** As granted. */
   readonly quanta: Quanta;
+  /** As asked for: more, where a part was granted. */
+  readonly requested: Quanta;
   readonly labels: Labels;
   /** What it adds to `reserved`, by counter. */
   readonly counters: readonly HoldCounter[];

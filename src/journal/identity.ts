@@ -2,11 +2,11 @@
 // swapped directory is seen. Rewritten at start, rotation, checkpoint and clean stop.
 
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { replaceFile } from '../base/replace-file.js';
 import { Failure } from '../base/failure.js';
 import type { EpochMs, Sequence } from '../base/units.js';
-import type { Files } from './files.js';
 
 const NAME = 'identity.json';
 
@@ -42,9 +42,9 @@ export function newIdentity(nowMs: EpochMs): Identity {
   };
 }
 
-export function readIdentity(directory: string, files: Files): Identity | undefined {
+export function readIdentity(directory: string): Identity | undefined {
   const path = join(directory, NAME);
-  if (!files.exists(path)) return undefined;
+  if (!existsSync(path)) return undefined;
   try {
     const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
     if (isIdentity(value)) return value;
@@ -54,18 +54,8 @@ export function readIdentity(directory: string, files: Files): Identity | undefi
   throw new Failure('IDENTITY_DAMAGED', `${path}: not an identity file of format 1`);
 }
 
-export function writeIdentity(directory: string, files: Files, identity: Identity): void {
-  const path = join(directory, NAME);
-  const temporary = `${path}.tmp`;
-  const handle = files.open(temporary, 'create');
-  try {
-    handle.writeSync(Buffer.from(`${JSON.stringify(identity, null, 2)}\n`), 0);
-    handle.syncSync();
-  } finally {
-    handle.close();
-  }
-  files.rename(temporary, path);
-  files.syncDirectory(directory);
+export async function writeIdentity(directory: string, identity: Identity): Promise<void> {
+  await replaceFile(directory, NAME, `${JSON.stringify(identity, null, 2)}\n`);
 }
 
 function isIdentity(value: unknown): value is Identity {

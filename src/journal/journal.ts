@@ -48,6 +48,8 @@ export interface Journal {
   readonly append: (entry: Entry) => Appended;
   /** Runs `done` once `sequence` is durable: at once where it is already. */
   readonly whenSynced: (sequence: Sequence, done: () => void) => void;
+  /** Runs `act` at the next batch boundary: everything up to `sequence` is in closed batches. */
+  readonly atBoundary: (act: (sequence: Sequence) => void) => void;
   readonly lastSequence: () => Sequence;
   readonly syncedSequence: () => Sequence;
   readonly syncedPlace: () => SyncedPlace;
@@ -93,6 +95,7 @@ export function startJournal(options: JournalOptions): Journal {
   let waiting = 0;
   let scheduled = false;
   let ended = false;
+  let boundaryActs: ((sequence: Sequence) => void)[] = [];
 
   function append(entry: Entry): Appended {
     assert(!ended, 'nothing is appended after the journal ended');
@@ -157,6 +160,9 @@ export function startJournal(options: JournalOptions): Journal {
     flyingSinceMs = clock.monotonicMs();
     collecting = emptyBatch(spare ?? createWriter(INITIAL_BYTES), last + 1);
     spare = undefined;
+    const acts = boundaryActs;
+    boundaryActs = [];
+    for (const act of acts) act(last);
     handle.write(buffer, bytes, offset, (error) => {
       if (error !== undefined) {
         fail(error);
@@ -234,6 +240,10 @@ export function startJournal(options: JournalOptions): Journal {
   return {
     append,
     whenSynced,
+    atBoundary(act) {
+      if (collecting.count === 0) act(last);
+      else boundaryActs.push(act);
+    },
     lastSequence: () => last,
     syncedSequence: () => place.sequence,
     syncedPlace: () => place,

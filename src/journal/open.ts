@@ -43,13 +43,15 @@ export interface OpenedJournal {
   readonly created: boolean;
   /** A torn tail that was cut. */
   readonly torn: boolean;
-  readonly saveIdentity: () => void;
+  /** One call at a time. */
+  readonly saveIdentity: () => Promise<void>;
 }
 
 export interface Replay {
   /** Called once, before `visit`: everything up to the sequence returned need not be replayed. */
   readonly startAfter: (identity: Identity) => Sequence;
-  readonly visit: (batch: BatchView) => void;
+  /** In order; a promise is waited for, so that a long replay can write out what it gathers. */
+  readonly visit: (batch: BatchView) => Promise<void> | undefined;
 }
 
 export function journalDirectory(directory: string): string {
@@ -60,8 +62,8 @@ export async function openJournal(options: OpenOptions, replay: Replay): Promise
   const { directory, files, clock } = options;
   const segmentsDirectory = journalDirectory(directory);
   files.makeDirectory(segmentsDirectory);
-  const known = readIdentity(directory, files);
-  const found = known ?? createIdentity(options, segmentsDirectory);
+  const known = readIdentity(directory);
+  const found = known ?? (await createIdentity(options, segmentsDirectory));
   await ensureFirstSegment(options, found, segmentsDirectory);
   removeLeftovers(segmentsDirectory, files);
 
@@ -69,10 +71,15 @@ export async function openJournal(options: OpenOptions, replay: Replay): Promise
   const library = openLibrary(files);
   const from = startingPoint(segments, files, replay.startAfter(found));
   noteEarlier(segments, from, library, files);
-  const scan = scanJournal(segments, files, found.uuid, from, (batch, segment) => {
+  const visits = scanJournal(segments, files, found.uuid, from);
+  let step = visits.next();
+  for (; step.done !== true; step = visits.next()) {
+    const { batch, segment } = step.value;
     library.note(segment, batch.header.firstSequence, batch.offset);
-    replay.visit(batch);
-  });
+    const pause = replay.visit(batch);
+    if (pause !== undefined) await pause;
+  }
+  const scan = step.value;
   checkReached(found, scan, segmentsDirectory);
   settleEnd(segmentsDirectory, files, scan);
   sealUnsealed(scan, segmentsDirectory, files, library);
@@ -82,7 +89,7 @@ export async function openJournal(options: OpenOptions, replay: Replay): Promise
     epoch: Math.max(found.epoch, scan.place.epoch) + 1,
     lastSequence: scan.place.sequence,
   };
-  writeIdentity(directory, files, identity);
+  await writeIdentity(directory, identity);
   const rotation = await resume(options, identity, scan, library);
   const journal = startJournal({
     incarnation: identity.incarnation,
@@ -99,14 +106,17 @@ export async function openJournal(options: OpenOptions, replay: Replay): Promise
     identity,
     created: known === undefined,
     torn: scan.kind === 'torn',
-    saveIdentity() {
+    async saveIdentity() {
       identity = { ...identity, lastSequence: journal.syncedSequence() };
-      writeIdentity(directory, files, identity);
+      await writeIdentity(directory, identity);
     },
   };
 }
 
-function createIdentity(options: OpenOptions, segmentsDirectory: string): Identity {
+async function createIdentity(
+  options: OpenOptions,
+  segmentsDirectory: string,
+): Promise<Identity> {
   const { directory, files, clock } = options;
   if (listSegments(segmentsDirectory, files).length > 0) {
     throw new Failure('IDENTITY_MISSING', `${directory} holds a journal but no identity.json`);
@@ -118,7 +128,7 @@ function createIdentity(options: OpenOptions, segmentsDirectory: string): Identi
     );
   }
   const identity = newIdentity(clock.wallMs());
-  writeIdentity(directory, files, identity);
+  await writeIdentity(directory, identity);
   return identity;
 }
 

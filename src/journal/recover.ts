@@ -8,7 +8,14 @@ import { Failure } from '../base/failure.js';
 import type { Sequence } from '../base/units.js';
 import { openCompressed } from './compressed.js';
 import type { FileHandle, Files } from './files.js';
-import { type BatchView, lastNonZero, type Place, scanSegment, startPlace } from './scan.js';
+import {
+  type BatchView,
+  lastNonZero,
+  type Place,
+  type SegmentEnd,
+  scanSegment,
+  startPlace,
+} from './scan.js';
 import {
   readSegmentHeader,
   readTrailer,
@@ -86,14 +93,18 @@ export function firstPoint(segments: readonly SegmentFile[]): StartingPoint {
   };
 }
 
+export interface Visit {
+  readonly batch: BatchView;
+  readonly segment: SegmentFile;
+}
+
 /** Reads every batch after `from`, in order; damage throws JournalDamaged. Changes nothing. */
-export function scanJournal(
+export function* scanJournal(
   segments: readonly SegmentFile[],
   files: Files,
   uuid: string,
   from: StartingPoint,
-  visit: (batch: BatchView, segment: SegmentFile) => void,
-): ScanResult {
+): Generator<Visit, ScanResult> {
   let place = from.place;
   let result: ScanResult | undefined;
   const unsealed: { number: number; place: Place }[] = [];
@@ -102,12 +113,12 @@ export function scanJournal(
     const begin =
       segment.number === from.segment ? place : { ...place, offset: SEGMENT_HEADER_BYTES };
     checkNumber(segment, result?.segment ?? from.segment - 1, begin);
-    const walked = scanOne(segment, files, uuid, begin, visit);
+    const walked = yield* scanOne(segment, files, uuid, begin);
     const { end } = walked;
     if (end.place.sequence === begin.sequence && result !== undefined) {
       // Made ahead and still empty: nothing may follow it, and it does not move the end.
       if (end.kind === 'damaged') throw new JournalDamaged(segment, end.place, end.reason);
-      checkAllEmpty(segments, segment, files, uuid, end.place);
+      yield* checkAllEmpty(segments, segment, files, uuid, end.place);
       break;
     }
     if (result !== undefined && result.kind !== 'sealed') {
@@ -128,33 +139,32 @@ export function scanJournal(
 }
 
 interface Walked {
-  readonly end: ReturnType<typeof scanSegment>;
+  readonly end: SegmentEnd;
   readonly unvouchedOffset: number;
 }
 
-function scanOne(
+function* scanOne(
   segment: SegmentFile,
   files: Files,
   uuid: string,
   begin: Place,
-  visit: (batch: BatchView, segment: SegmentFile) => void,
-): Walked {
+): Generator<Visit, Walked> {
   const source = openSource(segment, files);
   try {
     checkHeader(segment, source, uuid, begin);
     // A batch is vouched for by any later header whose synced position covers it.
     const starts: { sequence: Sequence; offset: number }[] = [];
-    const end = scanSegment(source, segment.number, begin, (batch) => {
-      const { syncedSequence } = batch.header;
-      while (starts.length > 0 && (starts[0] as { sequence: number }).sequence <= syncedSequence) {
+    const batches = scanSegment(source, segment.number, begin);
+    let step = batches.next();
+    for (; step.done !== true; step = batches.next()) {
+      const { header, offset } = step.value;
+      while ((starts[0]?.sequence ?? Number.POSITIVE_INFINITY) <= header.syncedSequence) {
         starts.shift();
       }
-      starts.push({
-        sequence: batch.header.firstSequence + batch.header.count - 1,
-        offset: batch.offset,
-      });
-      visit(batch, segment);
-    });
+      starts.push({ sequence: header.firstSequence + header.count - 1, offset });
+      yield { batch: step.value, segment };
+    }
+    const end = step.value;
     return { end, unvouchedOffset: starts[0]?.offset ?? end.place.offset };
   } finally {
     source.close();
@@ -182,17 +192,17 @@ function checkNumber(segment: SegmentFile, previous: number, place: Place): void
   throw new JournalDamaged(segment, place, `segment ${previous + 1} is missing`);
 }
 
-function checkAllEmpty(
+function* checkAllEmpty(
   segments: readonly SegmentFile[],
   after: SegmentFile,
   files: Files,
   uuid: string,
   place: Place,
-): void {
+): Generator<Visit, void> {
   for (const segment of segments) {
     if (segment.number <= after.number) continue;
     const begin = { ...place, offset: SEGMENT_HEADER_BYTES };
-    const { end } = scanOne(segment, files, uuid, begin, () => undefined);
+    const { end } = yield* scanOne(segment, files, uuid, begin);
     if (end.kind === 'clean' && end.place.sequence === place.sequence) continue;
     throw new JournalDamaged(after, place, `empty, yet segment ${segment.number} is not`);
   }

@@ -38,12 +38,12 @@ export type SegmentEnd =
   | { readonly kind: 'sealed' | 'clean' | 'torn'; readonly place: Place }
   | { readonly kind: 'damaged'; readonly place: Place; readonly reason: string };
 
-export function scanSegment(
+/** A view is valid until the next one is asked for. */
+export function* scanSegment(
   source: SegmentSource,
   number: number,
   from: Place,
-  visit: (batch: BatchView) => void,
-): SegmentEnd {
+): Generator<BatchView, SegmentEnd> {
   const window = openWindow(source);
   let place = from;
   for (;;) {
@@ -59,7 +59,7 @@ export function scanSegment(
     }
     const fault = chainFault(header, number, place);
     if (fault !== undefined) return { kind: 'damaged', place, reason: fault };
-    visit(batch);
+    yield batch;
     place = placeAfter(batch);
   }
 }

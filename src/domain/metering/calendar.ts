@@ -22,6 +22,15 @@ export function intervalAt(unit: CalendarUnit, atMs: EpochMs, zone: string): Int
   return { startMs: instantOf(startMs, zone), endMs: instantOf(endMs, zone) };
 }
 
+/** `intervalAt` in UTC that remembers its last answer: events come close together. */
+export function rememberingInterval(unit: CalendarUnit): (atMs: EpochMs) => Interval {
+  let last: Interval = { startMs: 0, endMs: 0 };
+  return (atMs) => {
+    if (atMs < last.startMs || atMs >= last.endMs) last = intervalAt(unit, atMs, UTC);
+    return last;
+  };
+}
+
 export function isZone(zone: string): boolean {
   if (zone.length === 0) return false;
   try {

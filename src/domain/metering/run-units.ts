@@ -75,3 +75,15 @@ function cpuSeconds(run: Run): Decimal {
 export function runText(run: Run): string {
   return `cpu=${run.cpuSeconds ?? ''};gpu=${run.gpuSeconds ?? ''};ms=${run.latencyMs ?? ''}`;
 }
+
+/** What `runText` wrote; undefined for the text of another amount. */
+export function parseRunText(text: string): Run | undefined {
+  const match = /^cpu=([^;]*);gpu=([^;]*);ms=(.*)$/.exec(text);
+  if (match === null) return undefined;
+  const figure = (part: string | undefined) => (part ? Number(part) : undefined);
+  return {
+    cpuSeconds: figure(match[1]),
+    gpuSeconds: figure(match[2]),
+    latencyMs: figure(match[3]),
+  };
+}

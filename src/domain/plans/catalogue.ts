@@ -46,6 +46,8 @@ export interface Catalogue {
   readonly defaultPlan: Plan;
   readonly defaultQuotas: readonly Rule[];
   readonly organisations: ReadonlyMap<string, OrganisationTerms>;
+  /** The rules of all plans and the defaults, by meter: what is counted for everybody. */
+  readonly rulesByMeter: ReadonlyMap<string, readonly Rule[]>;
   readonly runUnits: RunUnitTable;
   /** Dimension keys that some price of a meter names, by meter. */
   readonly pricedKeys: ReadonlyMap<string, ReadonlySet<string>>;
@@ -67,6 +69,7 @@ export function compileCatalogue(document: CatalogueDocument, version: number): 
       return [plan.id, { id: plan.id, currency: plan.currency, quotas, prices: byMeter(groups) }];
     }),
   );
+  const defaultQuotas = rules(document.default_quotas, 'DEFAULT');
   const defaultPlan = present(plans.get(document.default_plan), 'the default plan');
   const terms = (organisation: OrganisationDocument): OrganisationTerms => ({
     plan: plans.get(organisation.plan) ?? defaultPlan,
@@ -78,7 +81,8 @@ export function compileCatalogue(document: CatalogueDocument, version: number): 
     acceptsUnknownOrganisations: document.unknown_org === 'accept',
     meters,
     defaultPlan,
-    defaultQuotas: rules(document.default_quotas, 'DEFAULT'),
+    defaultQuotas,
+    rulesByMeter: groupRules([...plans.values()].flatMap(({ quotas }) => quotas), defaultQuotas),
     organisations: new Map(document.organizations.map((o) => [o.id, terms(o)])),
     runUnits: compileRunUnits(document),
     pricedKeys: pricedKeys(document),
@@ -104,13 +108,17 @@ export function rulesFor(
   const live = terms.overrides.filter(({ expiresMs }) => expiresMs === undefined || atMs < expiresMs);
   const replaced = new Set(live.map(({ replaces }) => replaces).filter((key) => key !== ''));
   const layers = [live.map(({ rule }) => rule), terms.plan.quotas, catalogue.defaultQuotas];
-  const rules = new Map<string, Rule[]>();
-  for (const rule of effectiveRules(layers, replaced)) {
-    const list = rules.get(rule.meter);
-    if (list === undefined) rules.set(rule.meter, [rule]);
-    else list.push(rule);
+  return groupRules(effectiveRules(layers, replaced));
+}
+
+function groupRules(...lists: readonly (readonly Rule[])[]): ReadonlyMap<string, readonly Rule[]> {
+  const groups = new Map<string, Rule[]>();
+  for (const rule of lists.flat()) {
+    const group = groups.get(rule.meter);
+    if (group === undefined) groups.set(rule.meter, [rule]);
+    else group.push(rule);
   }
-  return rules;
+  return groups;
 }
 
 /** When the rules of `terms` next change by themselves; Infinity where they do not. */

@@ -65,12 +65,16 @@ export interface Indexes {
   ) => Generator<EventPlace, void>;
   /** Entries up to here need not be replayed into the indexes. */
   readonly covered: () => Sequence;
+  /** Tails that wait to be written out. */
+  readonly backlog: () => number;
   /** Too many tails wait to be written: nothing more can be taken. */
   readonly saturated: () => boolean;
   /** Writes out frozen tails and merges runs, in slices; one call at a time. */
   readonly tend: () => Promise<void>;
   /** Drops the oldest day if it lies before `day`; returns whether there was one. */
   readonly dropDayBefore: (day: number) => Promise<boolean>;
+  /** UTC day of the newest entry. */
+  readonly newestDay: () => number;
   readonly runs: (name: IndexName) => number;
   readonly tailSize: () => number;
   readonly close: () => void;
@@ -248,6 +252,7 @@ export function openIndexes(options: IndexesOptions): Indexes {
       yield* newestFirst([...sources, ...walks]);
     },
     covered: () => manifest.covered,
+    backlog: () => frozen.length,
     saturated: () => frozen.length > limits.indexTailsFrozen,
     async tend() {
       for (let target = frozen[0]; target !== undefined; target = frozen[0]) await build(target);
@@ -271,6 +276,7 @@ export function openIndexes(options: IndexesOptions): Indexes {
       remove(gone);
       return true;
     },
+    newestDay: () => Math.max(tail.day, frozen.at(-1)?.day ?? 0),
     runs: (name) => runs[name].length,
     tailSize: () => tail.ids.size() + frozen.reduce((sum, { ids }) => sum + ids.size(), 0),
     close() {

@@ -2,9 +2,9 @@
 // missing or damaged one means that the indexes are built again from the journal.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { replaceFile } from '../../base/replace-file.js';
 import type { Sequence } from '../../base/units.js';
 
 const NAME = 'MANIFEST.json';
@@ -54,19 +54,5 @@ export function readManifest(
 
 export async function writeManifest(directory: string, manifest: Manifest): Promise<void> {
   const body = `${JSON.stringify(manifest)}\n`;
-  const path = join(directory, NAME);
-  const file = await open(`${path}.tmp`, 'w', 0o640);
-  try {
-    await file.writeFile(`${body}crc32 ${crc32(body)}\n`);
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
-  await rename(`${path}.tmp`, path);
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await replaceFile(directory, NAME, `${body}crc32 ${crc32(body)}\n`);
 }

@@ -1,0 +1,42 @@
+// Writes dist/ anew: what TypeScript emits under dist/esm/, and dist/main.js, which starts it. Same
+// input, same bytes; nothing of an earlier build stays.
+import { execFileSync } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const dist = join(root, 'dist');
+const typescript = createRequire(import.meta.url).resolve('typescript/package.json');
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+rmSync(dist, { recursive: true, force: true });
+try {
+  const compiler = join(dirname(typescript), 'bin', 'tsc');
+  execFileSync(process.execPath, [compiler, '--project', root, '--outDir', join(dist, 'esm')], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+} catch {
+  // TypeScript has said why. Nobody shall start what it emitted all the same.
+  rmSync(dist, { recursive: true, force: true });
+  process.exit(1);
+}
+// Reflection reads the descriptors beside the generated code, here as in the sources.
+mkdirSync(join(dist, 'esm', 'generated'), { recursive: true });
+copyFileSync(
+  join(root, 'generated', 'descriptors.binpb'),
+  join(dist, 'esm', 'generated', 'descriptors.binpb'),
+);
+writeFileSync(join(dist, 'package.json'), json({ type: 'commonjs' }));
+writeFileSync(join(dist, 'esm', 'package.json'), json({ type: 'module', version }));
+writeFileSync(
+  join(dist, 'main.js'),
+  "#!/usr/bin/env node\n'use strict';\nrequire('./esm/src/launcher.cjs');\n",
+);
+chmodSync(join(dist, 'main.js'), 0o755);
+
+function json(value) {
+  return `${JSON.stringify(value)}\n`;
+}

@@ -1,0 +1,236 @@
+// File, environment and flags become one frozen Config, or the list of everything wrong with them.
+// Flags override the environment, the environment overrides the file.
+
+import { stringify } from 'yaml';
+import { systemCode } from './base/failure.js';
+import { DAY_MS, MINUTE_MS, SECOND_MS } from './base/units.js';
+import type { CatalogueDocument } from './domain/plans/document.js';
+import { collide, type ListenAddress, type TcpAddress } from './seed/address.js';
+import { exampleCatalogue } from './seed/example.js';
+import type { Problem } from './seed/problem.js';
+import { isRefused, lengthText } from './seed/scalars.js';
+import {
+  type LOG_LEVELS,
+  SETTING_NAMES,
+  SETTINGS,
+  type SettingName,
+  type Values,
+} from './seed/settings.js';
+import {
+  BENCH_NOOP,
+  FILE,
+  type Given,
+  readEnvironment,
+  readFlags,
+  readServer,
+} from './seed/sources.js';
+import { readYaml, type YamlFile } from './seed/yaml.js';
+import { readCatalogue } from './seed.js';
+
+export interface Config {
+  readonly grpcListen: readonly ListenAddress[];
+  readonly opsListen: TcpAddress;
+  /** Absolute. */
+  readonly dataDir: string;
+  readonly logLevel: (typeof LOG_LEVELS)[number];
+  readonly logFormat: 'json' | 'pretty';
+  /** For calls that do not say. */
+  readonly durability: 'fsync' | 'write';
+  readonly auth: 'off';
+  readonly denyAsError: boolean;
+  readonly requireData: boolean;
+  /** A network file system to put up with; '' for none. */
+  readonly allowFilesystem: string;
+  readonly reflection: boolean;
+  /** At least a day more than `eventPastMs`. */
+  readonly idRetentionMs: number;
+  readonly eventPastMs: number;
+  readonly eventFutureMs: number;
+  /** At least two segments. */
+  readonly journalBytesMax: number;
+  readonly segmentBytes: number;
+  readonly diskReserveBytes: number;
+  readonly checkpointIntervalMs: number;
+  readonly scopeIdleMs: number;
+  readonly drainMs: number;
+  /** Answer without deciding, to measure the transport alone. Not a setting for operators. */
+  readonly benchNoop: boolean;
+  readonly catalogue: CatalogueDocument;
+  readonly catalogueSource: 'built-in' | 'file';
+  /** The configuration file as it was named; '' for none. */
+  readonly file: string;
+  /** Every setting in its one form, for `describe` and the log. */
+  readonly settings: readonly ResolvedSetting[];
+}
+
+export interface ResolvedSetting {
+  readonly name: SettingName;
+  /** '' where it is not set. */
+  readonly text: string;
+  /** `default`, `tollgate.yaml:3`, `TOLLGATE_DATA_DIR` or `--data-dir`. */
+  readonly source: string;
+}
+
+export interface ConfigInput {
+  /** Flags, without the name of the command. */
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The text of a file; throws where it cannot be read. */
+  readonly readFile: (path: string) => string;
+  /** What the log is written to: decides its format where no setting does. */
+  readonly output?: 'terminal' | 'pipe';
+}
+
+export type Loaded = { readonly config: Config } | { readonly problems: readonly Problem[] };
+
+export function loadConfig(input: ConfigInput): Loaded {
+  const problems: Problem[] = [];
+  const flags = readFlags(input.argv, problems);
+  const environment = readEnvironment(input.env, problems);
+  const named = flags.get(FILE) ?? environment.get(FILE);
+  const file = named === undefined ? undefined : openFile(named, input.readFile, problems);
+  const server = file === undefined ? undefined : readServer(file, problems);
+
+  const values: Partial<Record<SettingName, unknown>> = {};
+  const settings = SETTING_NAMES.map((name): ResolvedSetting => {
+    const given = flags.get(name) ?? environment.get(name) ?? server?.get(name);
+    const { text, source } = given ?? { text: fallbackOf(name, input), source: 'default' };
+    const resolved = SETTINGS[name].read(text);
+    if (isRefused(resolved)) {
+      problems.push({ setting: name, value: text, rule: resolved.refused, source });
+      return { name, text, source };
+    }
+    values[name] = resolved.value;
+    return { name, text: resolved.text, source };
+  });
+  checkRelations(values as Partial<Values>, settings, problems);
+  const benchNoop = readBenchNoop(input.env[BENCH_NOOP], problems);
+  const own = file !== undefined && file.root['catalogue'] !== undefined;
+  const seed = own ? readCatalogue(file) : { document: exampleCatalogue() };
+  if ('problems' in seed) problems.push(...seed.problems);
+  if (problems.length > 0 || 'problems' in seed) return { problems };
+  return {
+    config: deepFreeze({
+      // Without a problem every setting has been read.
+      ...toConfig(values as Values),
+      benchNoop,
+      catalogue: seed.document,
+      catalogueSource: own ? 'file' : 'built-in',
+      file: named?.text ?? '',
+      settings,
+    }),
+  };
+}
+
+/**
+ * The configuration as a YAML file that means the same, with the source of every setting. No
+ * setting is a secret; one that ever is must not come here.
+ */
+export function describe(config: Config): string {
+  const lines = config.settings
+    .filter(({ text }) => text !== '')
+    .map(({ name, text, source }) => `  ${name}: ${JSON.stringify(text)} # ${source}\n`);
+  const { catalogueSource, file } = config;
+  const origin = catalogueSource === 'built-in' ? 'the built-in example' : file;
+  const catalogue = stringify({ catalogue: toYamlShape(config.catalogue) }, { lineWidth: 0 });
+  return `server:\n${lines.join('')}\n# ${origin}\n${catalogue}`;
+}
+
+function openFile(
+  { text: path, source }: Given,
+  readFile: ConfigInput['readFile'],
+  problems: Problem[],
+): YamlFile | undefined {
+  let text: string;
+  try {
+    text = readFile(path);
+  } catch (error) {
+    const rule = `cannot be read (${systemCode(error) || 'unknown error'})`;
+    problems.push({ setting: FILE, value: path, rule, source });
+    return undefined;
+  }
+  const file = readYaml(text, path);
+  if ('root' in file) return file;
+  problems.push(...file);
+  return undefined;
+}
+
+function fallbackOf(name: SettingName, { output }: ConfigInput): string {
+  if (name === 'log_format' && output === 'terminal') return 'pretty';
+  return SETTINGS[name].fallback;
+}
+
+/** What settings say about each other; one that could not be read says nothing. */
+function checkRelations(
+  values: Partial<Values>,
+  settings: readonly ResolvedSetting[],
+  problems: Problem[],
+): void {
+  const refuse = (name: SettingName, rule: string) => {
+    const { text, source } = settings.find((setting) => setting.name === name) ?? {};
+    problems.push({ setting: name, value: text, rule, source: source ?? '' });
+  };
+  const { id_retention_days: kept, late_days: late } = values;
+  if (kept !== undefined && late !== undefined && kept < late + 1) {
+    refuse('id_retention_days', `must be at least late_days (${late}) and one day: ${late + 1}`);
+  }
+  const { journal_bytes_max: journal, journal_segment_bytes: segment } = values;
+  if (journal !== undefined && segment !== undefined && journal < 2 * segment) {
+    refuse('journal_bytes_max', 'must be at least twice journal_segment_bytes');
+  }
+  const { grpc_listen: grpc, ops_listen: ops } = values;
+  if (ops !== undefined && grpc?.some((address) => collide(address, ops)) === true) {
+    refuse('ops_listen', 'is taken by grpc_listen');
+  }
+}
+
+function readBenchNoop(text: string | undefined, problems: Problem[]): boolean {
+  if (text === undefined || text === '' || text === '1') return text === '1';
+  const rule = 'must be 1 or unset';
+  problems.push({ setting: BENCH_NOOP, value: text, rule, source: 'environment' });
+  return false;
+}
+
+function toConfig(values: Values) {
+  return {
+    grpcListen: values.grpc_listen,
+    opsListen: values.ops_listen,
+    dataDir: values.data_dir,
+    logLevel: values.log_level,
+    logFormat: values.log_format,
+    durability: values.durability,
+    auth: values.auth,
+    denyAsError: values.deny_as_error,
+    requireData: values.require_data,
+    allowFilesystem: values.allow_filesystem,
+    reflection: values.reflection,
+    idRetentionMs: values.id_retention_days * DAY_MS,
+    eventPastMs: values.late_days * DAY_MS,
+    eventFutureMs: values.future_minutes * MINUTE_MS,
+    journalBytesMax: values.journal_bytes_max,
+    segmentBytes: values.journal_segment_bytes,
+    diskReserveBytes: values.disk_reserve_bytes,
+    checkpointIntervalMs: values.checkpoint_interval_ms,
+    scopeIdleMs: values.scope_idle_days * DAY_MS,
+    drainMs: values.drain_seconds * SECOND_MS,
+  };
+}
+
+/** From the document's form of a rule to the file's. */
+function toYamlShape(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(toYamlShape);
+  if (typeof node !== 'object' || node === null) return node;
+  const entries = Object.entries(node).flatMap(([key, value]): [string, unknown][] => {
+    if (key !== 'window_length_ms') return [[key, toYamlShape(value)]];
+    return value === 0 ? [] : [['window_length', lengthText(value)]];
+  });
+  return Object.fromEntries(entries);
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    for (const child of Object.values(value)) deepFreeze(child);
+    Object.freeze(value);
+  }
+  return value;
+}

@@ -1,0 +1,70 @@
+// A denial is data in an OK reply. A caller that would rather have a status, by setting or by
+// metadata, gets RESOURCE_EXHAUSTED with QuotaFailure; a suspension is FAILED_PRECONDITION.
+
+import type { Metadata } from '@grpc/grpc-js';
+import type {
+  CheckQuotaRequest,
+  CheckQuotaResponse,
+  RecordRequest,
+  RecordResponse,
+  ReserveRequest,
+  ReserveResponse,
+} from '../../generated/ts/tollgate/v1/metering_service.js';
+import { type QuotaStatus, Reason } from '../../generated/ts/tollgate/v1/quota.js';
+import { Outcome } from '../../generated/ts/tollgate/v1/usage_event.js';
+import { type Core, retryHintMs } from '../operations/core.js';
+import { Refusal } from '../operations/refusal.js';
+import type { Objection } from './unary.js';
+
+const KEY = 'tollgate-deny-as-error';
+
+interface Denial {
+  readonly orgId: string;
+  readonly reason: Reason;
+  readonly quotas: readonly QuotaStatus[];
+}
+
+export interface DenyAsError {
+  readonly record: Objection<RecordRequest, RecordResponse>;
+  readonly reserve: Objection<ReserveRequest, ReserveResponse>;
+  readonly checkQuota: Objection<CheckQuotaRequest, CheckQuotaResponse>;
+}
+
+export function denyAsError(always: 'always' | 'asked'): DenyAsError {
+  const wanted = (metadata: Metadata) =>
+    always === 'always' || metadata.get(KEY).some((value) => String(value) === 'true');
+  return {
+    record: (core, request, { outcome, reason, quotas }, metadata) => {
+      if (outcome !== Outcome.OUTCOME_DENIED || !wanted(metadata)) return undefined;
+      return refusalOf(core, { orgId: request.event?.orgId ?? '', reason, quotas });
+    },
+    reserve: (core, { orgId }, { granted, reason, quotas }, metadata) => {
+      if (granted !== false || !wanted(metadata)) return undefined;
+      return refusalOf(core, { orgId, reason, quotas });
+    },
+    checkQuota: (core, { orgId }, { allowed, reason, quotas }, metadata) => {
+      if (allowed !== false || !wanted(metadata)) return undefined;
+      return refusalOf(core, { orgId, reason, quotas });
+    },
+  };
+}
+
+function refusalOf(core: Core, { orgId, reason, quotas }: Denial): Refusal {
+  if (reason === Reason.REASON_SUSPENDED) {
+    return new Refusal('FAILED_PRECONDITION', 'SUSPENDED', 'the organisation is suspended');
+  }
+  const [deciding] = quotas;
+  const text =
+    deciding === undefined
+      ? 'a quota is used up'
+      : `quota "${deciding.quotaKey}" of meter "${deciding.meter}": projected ` +
+        `${deciding.projected} of ${deciding.limit ?? 'unlimited'}`;
+  const reset = deciding?.resetTime;
+  const resetMs = reset && Number(reset.seconds) * 1000 + Math.floor(reset.nanos / 1_000_000);
+  const retryMs = retryHintMs(resetMs, core.clock.wallMs());
+  return new Refusal('RESOURCE_EXHAUSTED', 'QUOTA_EXCEEDED', text, {
+    quotaViolations: [{ subject: `organisation:${orgId}`, description: text }],
+    ...(retryMs === undefined ? {} : { retryMs }),
+    metadata: { quota_key: deciding?.quotaKey ?? '', meter: deciding?.meter ?? '' },
+  });
+}

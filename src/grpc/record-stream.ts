@@ -1,0 +1,179 @@
+// RecordStream: events in, acknowledgements out. What is acknowledged is durable; outcomes that are
+// not RECORDED come before or with the acknowledgement that covers them. One ack per synced batch,
+// however many events it holds.
+
+import { type handleBidiStreamingCall, type ServerDuplexStream, status } from '@grpc/grpc-js';
+import type { EventResult } from '../../generated/ts/tollgate/v1/event_result.js';
+import type {
+  RecordStreamItem,
+  RecordStreamRequest,
+  RecordStreamResponse,
+} from '../../generated/ts/tollgate/v1/metering_service.js';
+import { Outcome } from '../../generated/ts/tollgate/v1/usage_event.js';
+import { limits } from '../limits.js';
+import { type Core, draining, refuseIfUnable } from '../operations/core.js';
+import { recordOne } from '../operations/event-result.js';
+import { createFaults, refuseFaults } from '../operations/parse.js';
+import { checkDurability } from '../operations/record.js';
+import { invalidField, type Refusal } from '../operations/refusal.js';
+import { type Edge, errorReply } from './unary.js';
+
+type Stream = ServerDuplexStream<RecordStreamRequest, RecordStreamResponse>;
+
+export interface RecordStreams {
+  readonly handler: handleBidiStreamingCall<RecordStreamRequest, RecordStreamResponse>;
+  /** Ends every open stream after its last ack, with UNAVAILABLE. */
+  readonly drain: () => void;
+}
+
+const METHOD = 'RecordStream';
+
+export function recordStreams(edge: Edge): RecordStreams {
+  const recorder = edge.recorder(METHOD);
+  const open = new Set<(why: Refusal) => void>();
+  return {
+    handler(stream) {
+      const startedMs = edge.core.clock.monotonicMs();
+      edge.calls.add(stream);
+      const end = serve(edge, stream, (code) => {
+        open.delete(end);
+        edge.calls.delete(stream);
+        recorder.done(code, edge.core.clock.monotonicMs() - startedMs);
+      });
+      open.add(end);
+    },
+    drain() {
+      for (const end of [...open]) end(draining());
+    },
+  };
+}
+
+interface Progress {
+  /** Undefined until the options came. */
+  enforce: boolean | undefined;
+  /** Highest client sequence received; highest acknowledged. */
+  received: bigint;
+  acked: bigint;
+  /** Not yet sent, in order. */
+  results: EventResult[];
+  ending: boolean;
+}
+
+function serve(
+  edge: Edge,
+  stream: Stream,
+  done: (code: number) => void,
+): (why: Refusal) => void {
+  const { core } = edge;
+  const progress: Progress = {
+    enforce: undefined,
+    received: 0n,
+    acked: 0n,
+    results: [],
+    ending: false,
+  };
+  let scheduled = false;
+  let closed = false;
+
+  function close(code: number): void {
+    if (closed) return;
+    closed = true;
+    done(code);
+  }
+
+  /** Everything received so far is acknowledged once it is durable. */
+  function acknowledge(then?: () => void): void {
+    const upTo = progress.received;
+    const { results } = progress;
+    progress.results = [];
+    core.journal.whenSynced(core.journal.lastSequence(), () => {
+      scheduled = false;
+      if (closed) return;
+      const news = upTo > progress.acked || results.length > 0;
+      progress.acked = upTo;
+      if (news) stream.write({ ackedSequence: upTo, results });
+      if (progress.received > upTo && !progress.ending) schedule();
+      if (stream.isPaused() && !progress.ending) stream.resume();
+      then?.();
+    });
+  }
+
+  function schedule(): void {
+    if (scheduled) return;
+    scheduled = true;
+    acknowledge();
+  }
+
+  function fail(error: unknown): void {
+    if (progress.ending) return;
+    progress.ending = true;
+    acknowledge(() => {
+      const answer = errorReply(edge, METHOD, error);
+      close(answer.code);
+      stream.emit('error', answer);
+    });
+  }
+
+  stream.on('data', (message: RecordStreamRequest) => {
+    if (progress.ending) return;
+    try {
+      take(core, progress, message);
+      schedule();
+      const unacked = Number(progress.received - progress.acked);
+      if (unacked > limits.streamUnackedEvents) stream.pause();
+    } catch (error) {
+      fail(error);
+    }
+  });
+  stream.on('end', () => {
+    if (progress.ending) return;
+    progress.ending = true;
+    acknowledge(() => {
+      stream.end();
+      close(status.OK);
+    });
+  });
+  stream.on('cancelled', () => close(status.CANCELLED));
+  stream.on('error', () => close(status.CANCELLED));
+  return fail;
+}
+
+function take(core: Core, progress: Progress, { message }: RecordStreamRequest): void {
+  if (message === undefined) throw invalidField('message', 'must be options or an item');
+  if (message.$case === 'options') {
+    if (progress.enforce !== undefined) {
+      throw invalidField('options', 'must be the first message, once');
+    }
+    const faults = createFaults();
+    checkDurability(message.value.durability, faults);
+    refuseFaults(faults);
+    progress.enforce = message.value.enforceQuota;
+    return;
+  }
+  if (progress.enforce === undefined) throw invalidField('options', 'must be the first message');
+  takeItem(core, progress, message.value, progress.enforce);
+}
+
+function takeItem(
+  core: Core,
+  progress: Progress,
+  item: RecordStreamItem,
+  enforce: boolean,
+): void {
+  const { clientSequence, event } = item;
+  if (clientSequence <= progress.received) {
+    throw invalidField(
+      'item.client_sequence',
+      `must increase from 1: ${clientSequence} after ${progress.received}`,
+    );
+  }
+  if (event === undefined) throw invalidField('item.event', 'is required');
+  if (event.eventId === '') throw invalidField('item.event.event_id', 'is required on streams');
+  refuseIfUnable(core);
+  const nowMs = core.clock.wallMs();
+  const options = { enforce, nowMs, field: 'item.event', reservationId: '' };
+  const { result } = recordOne(core, event, options);
+  progress.received = clientSequence;
+  if (result.outcome === Outcome.OUTCOME_RECORDED) return;
+  progress.results.push({ ...result, clientSequence });
+}

@@ -1,0 +1,136 @@
+// The gRPC server: services, limits, listeners, and an end that an open stream cannot delay.
+
+import { chmodSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { HealthImplementation } from 'grpc-health-check';
+import { MeteringServiceService } from '../../generated/ts/tollgate/v1/metering_service.js';
+import { Failure, messageOf, systemCode } from '../base/failure.js';
+import { answers } from '../journal/lock.js';
+import { limits } from '../limits.js';
+import { addNoop } from './bench-noop.js';
+import { denyAsError } from './deny-as-error.js';
+import { meteringService } from './metering-service.js';
+import { addReflection } from './reflection.js';
+import type { Edge } from './unary.js';
+
+export type Address =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string };
+
+export interface GrpcServerOptions {
+  readonly edge: Edge;
+  readonly addresses: readonly Address[];
+  readonly reflection: 'on' | 'off';
+  readonly denyAsError: 'always' | 'asked';
+  /** A method that does nothing, to measure the transport with. */
+  readonly benchNoop: 'on' | 'off';
+}
+
+export interface GrpcServer {
+  /** As bound: `127.0.0.1:50051`, `unix:///run/tollgate.sock`. */
+  readonly bound: readonly string[];
+  /** Tells health watchers; calls go on until `close`. */
+  readonly setServing: (serving: 'SERVING' | 'NOT_SERVING') => void;
+  /** Ends streams after their last ack, waits for calls under way, at most `deadlineMs`. */
+  readonly close: (deadlineMs: number) => Promise<void>;
+}
+
+const SERVICE = 'tollgate.v1.MeteringService';
+const POLL_MS = 10;
+
+/** Proxies often send keepalive pings; grpc-js keeps channelz sessions for ever unless it is off. */
+const OPTIONS = {
+  'grpc.enable_channelz': 0,
+  'grpc.max_concurrent_streams': limits.streamsPerConnection,
+  'grpc.max_receive_message_length': limits.messageBytes,
+  'grpc.max_send_message_length': 2 * limits.messageBytes,
+  'grpc.max_connection_idle_ms': limits.idleConnectionMs,
+  'grpc.keepalive_time_ms': limits.keepaliveMs,
+  'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
+} as const;
+
+export async function openGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
+  const { edge, addresses } = options;
+  const server = new Server(OPTIONS);
+  const metering = meteringService(edge, denyAsError(options.denyAsError));
+  server.addService(MeteringServiceService, metering.handlers);
+  const health = new HealthImplementation({ '': 'NOT_SERVING', [SERVICE]: 'NOT_SERVING' });
+  health.addToServer(server);
+  if (options.reflection === 'on') addReflection(server);
+  if (options.benchNoop === 'on') addNoop(server);
+  const bound: string[] = [];
+  try {
+    for (const address of addresses) bound.push(await bind(server, address));
+  } catch (error) {
+    server.forceShutdown();
+    throw error;
+  }
+  return {
+    bound,
+    setServing(serving) {
+      health.setStatus('', serving);
+      health.setStatus(SERVICE, serving);
+    },
+    async close(deadlineMs) {
+      const untilMs = edge.core.clock.monotonicMs() + deadlineMs;
+      metering.streams.drain();
+      while (edge.calls.size > 0 && edge.core.clock.monotonicMs() < untilMs) {
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      }
+      server.forceShutdown();
+      for (const address of addresses) removeSocket(address);
+    },
+  };
+}
+
+async function bind(server: Server, address: Address): Promise<string> {
+  const credentials = ServerCredentials.createInsecure();
+  if (address.kind === 'tcp') {
+    const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+    const port = await bindAsync(server, `${host}:${address.port}`, credentials);
+    return `${host}:${port}`;
+  }
+  await prepareSocket(address.path);
+  await bindAsync(server, `unix://${address.path}`, credentials);
+  chmodSync(address.path, 0o660);
+  return `unix://${address.path}`;
+}
+
+function bindAsync(
+  server: Server,
+  target: string,
+  credentials: ServerCredentials,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(target, credentials, (error, port) => {
+      if (error === null) resolve(port);
+      else reject(new Failure('LISTEN_FAILED', `cannot listen on ${target}: ${messageOf(error)}`));
+    });
+  });
+}
+
+/** A socket that nobody answers on is left from a crash; one that answers is somebody's. */
+async function prepareSocket(path: string): Promise<void> {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
+  const stats = statOf(path);
+  if (stats === undefined) return;
+  if (!stats.isSocket()) throw new Failure('LISTEN_FAILED', `${path} is there and is no socket`);
+  if (await answers(path)) {
+    throw new Failure('LISTEN_FAILED', `another process is listening on ${path}`);
+  }
+  unlinkSync(path);
+}
+
+function statOf(path: string) {
+  try {
+    return lstatSync(path);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function removeSocket(address: Address): void {
+  if (address.kind === 'unix' && statOf(address.path)?.isSocket()) unlinkSync(address.path);
+}

@@ -1,0 +1,83 @@
+// Refusal → gRPC status, in one table. Every error that our code raises carries ErrorInfo in
+// `grpc-status-details-bin`, so that callers branch on a reason and never on a text.
+
+import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import {
+  BadRequest,
+  ErrorInfo,
+  QuotaFailure,
+  RetryInfo,
+  Status,
+} from '../../generated/ts/tollgate/rpcdetails/v1/error_details.js';
+import { toDuration } from '../operations/parse.js';
+import type { Refusal, RefusalStatus } from '../operations/refusal.js';
+
+export const DOMAIN = 'tollgate.dev';
+const DETAILS_KEY = 'grpc-status-details-bin';
+const TYPE = 'type.googleapis.com/google.rpc.';
+/** Header blocks over 8 KiB are refused by many clients: long lists of violations are cut. */
+const VIOLATIONS_SHOWN = 20;
+const MESSAGE_CHARS_MAX = 1000;
+
+const CODE: Record<RefusalStatus, status> = {
+  INVALID_ARGUMENT: status.INVALID_ARGUMENT,
+  NOT_FOUND: status.NOT_FOUND,
+  ALREADY_EXISTS: status.ALREADY_EXISTS,
+  OUT_OF_RANGE: status.OUT_OF_RANGE,
+  FAILED_PRECONDITION: status.FAILED_PRECONDITION,
+  RESOURCE_EXHAUSTED: status.RESOURCE_EXHAUSTED,
+  ABORTED: status.ABORTED,
+  UNAVAILABLE: status.UNAVAILABLE,
+};
+
+type StatusReply = Pick<ServiceError, 'code' | 'details' | 'metadata' | 'name' | 'message'>;
+
+export function toServiceError(refusal: Refusal): StatusReply {
+  const code = CODE[refusal.status];
+  const message = cut(refusal.message);
+  const metadata = new Metadata();
+  const details = detailsOf(refusal);
+  metadata.set(DETAILS_KEY, Buffer.from(Status.encode({ code, message, details }).finish()));
+  return { name: 'Refusal', code, message, details: message, metadata };
+}
+
+/** A bug or a failure of the machine: nothing of it is told but that it is ours. */
+export function internalError(): StatusReply {
+  const message = 'internal error; the server log says more';
+  const info = ErrorInfo.encode({ reason: 'INTERNAL', domain: DOMAIN, metadata: new Map() });
+  const details = [{ typeUrl: `${TYPE}ErrorInfo`, value: Buffer.from(info.finish()) }];
+  const metadata = new Metadata();
+  const bytes = Status.encode({ code: status.INTERNAL, message, details }).finish();
+  metadata.set(DETAILS_KEY, Buffer.from(bytes));
+  return { name: 'Internal', code: status.INTERNAL, message, details: message, metadata };
+}
+
+function detailsOf(refusal: Refusal) {
+  const { reason, detail } = refusal;
+  const metadata = new Map(Object.entries(detail.metadata ?? {}));
+  const details = [any('ErrorInfo', ErrorInfo.encode({ reason, domain: DOMAIN, metadata }))];
+  const { violations, quotaViolations, retryMs } = detail;
+  if (violations !== undefined) {
+    const fieldViolations = violations.slice(0, VIOLATIONS_SHOWN).map((violation) => ({
+      field: cut(violation.field),
+      description: cut(violation.description),
+    }));
+    details.push(any('BadRequest', BadRequest.encode({ fieldViolations })));
+  }
+  if (quotaViolations !== undefined) {
+    const shown = quotaViolations.slice(0, VIOLATIONS_SHOWN).map((violation) => ({ ...violation }));
+    details.push(any('QuotaFailure', QuotaFailure.encode({ violations: shown })));
+  }
+  if (retryMs !== undefined) {
+    details.push(any('RetryInfo', RetryInfo.encode({ retryDelay: toDuration(retryMs) })));
+  }
+  return details;
+}
+
+function any(name: string, message: { finish: () => Uint8Array }) {
+  return { typeUrl: `${TYPE}${name}`, value: Buffer.from(message.finish()) };
+}
+
+function cut(text: string): string {
+  return text.length <= MESSAGE_CHARS_MAX ? text : `${text.slice(0, MESSAGE_CHARS_MAX)}…`;
+}

@@ -1,0 +1,111 @@
+// The one shape of a unary handler: decide, wait until what the reply depends on is durable, reply.
+// Metrics and errors are handled here and nowhere else.
+
+import {
+  type handleUnaryCall,
+  type Metadata,
+  type ServerUnaryCall,
+  type sendUnaryData,
+  status,
+} from '@grpc/grpc-js';
+import type { Answer, Core } from '../operations/core.js';
+import { Refusal } from '../operations/refusal.js';
+import type { RpcRecorder } from '../telemetry/rpc-metrics.js';
+import { internalError, toServiceError } from './status.js';
+
+export interface Edge {
+  readonly core: Core;
+  /** gRPC counts as ready: before it every call is NOT_READY. */
+  readonly recorder: (method: string) => RpcRecorder;
+  /** An error that is no refusal: logged, and fatal where the state can no longer be trusted. */
+  readonly onError: (method: string, error: unknown) => void;
+  /** Calls under way, for draining. */
+  readonly calls: Set<object>;
+}
+
+export type Operation<Request, Reply> = (core: Core, request: Request) => Answer<Reply>;
+export type SlowOperation<Request, Reply> = (
+  core: Core,
+  request: Request,
+) => Promise<Answer<Reply>>;
+
+/** Turns a reply into a refusal where the caller asked for that. */
+export type Objection<Request, Reply> = (
+  core: Core,
+  request: Request,
+  reply: Reply,
+  metadata: Metadata,
+) => Refusal | undefined;
+
+export function unary<Request, Reply>(
+  edge: Edge,
+  method: string,
+  operation: Operation<Request, Reply>,
+  object?: Objection<Request, Reply>,
+): handleUnaryCall<Request, Reply> {
+  const { core, calls } = edge;
+  const recorder = edge.recorder(method);
+  return (call, callback) => {
+    const startedMs = core.clock.monotonicMs();
+    calls.add(call);
+    const finish = finisher(edge, method, call, callback, () => {
+      calls.delete(call);
+      return core.clock.monotonicMs() - startedMs;
+    }, recorder);
+    try {
+      const { reply, after } = operation(core, call.request);
+      const refusal = object?.(core, call.request, reply, call.metadata);
+      core.journal.whenSynced(after, () => finish(refusal, reply));
+    } catch (error) {
+      finish(error);
+    }
+  };
+}
+
+/** For operations that work in slices: reads that may take long. */
+export function slowUnary<Request, Reply>(
+  edge: Edge,
+  method: string,
+  operation: SlowOperation<Request, Reply>,
+): handleUnaryCall<Request, Reply> {
+  const { core, calls } = edge;
+  const recorder = edge.recorder(method);
+  return (call, callback) => {
+    const startedMs = core.clock.monotonicMs();
+    calls.add(call);
+    const finish = finisher(edge, method, call, callback, () => {
+      calls.delete(call);
+      return core.clock.monotonicMs() - startedMs;
+    }, recorder);
+    operation(core, call.request).then(
+      ({ reply, after }) => core.journal.whenSynced(after, () => finish(undefined, reply)),
+      (error: unknown) => finish(error),
+    );
+  };
+}
+
+function finisher<Request, Reply>(
+  edge: Edge,
+  method: string,
+  call: ServerUnaryCall<Request, Reply>,
+  callback: sendUnaryData<Reply>,
+  elapsedMs: () => number,
+  recorder: RpcRecorder,
+): (error: unknown, reply?: Reply) => void {
+  return (error, reply) => {
+    if (error === undefined && reply !== undefined) {
+      callback(null, reply);
+      recorder.done(call.cancelled ? status.CANCELLED : status.OK, elapsedMs());
+      return;
+    }
+    const answer = errorReply(edge, method, error);
+    callback(answer);
+    recorder.done(answer.code, elapsedMs());
+  };
+}
+
+export function errorReply(edge: Edge, method: string, error: unknown) {
+  if (error instanceof Refusal) return toServiceError(error);
+  edge.onError(method, error);
+  return internalError();
+}

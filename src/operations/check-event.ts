@@ -1,0 +1,334 @@
+// May this event be recorded? The checks in the contract's order: dedupe → time → meter and its
+// scale → suspension → quota. Reads only.
+
+import { Outcome } from '../../generated/ts/tollgate/v1/usage_event.js';
+import type { EpochMs, Quanta, Sequence } from '../base/units.js';
+import { DAY_MS } from '../base/units.js';
+import { matches, valuesOf } from '../domain/metering/dimensions.js';
+import type { Meter } from '../domain/metering/meter.js';
+import { type Decision, decide, fits, type RuleState } from '../domain/quota/decide.js';
+import type { Labels, RecordEntry } from '../journal/entry.js';
+import { decodeEntry } from '../journal/entry-codec.js';
+import type { Account } from '../state/account.js';
+import { labelText } from '../state/fold.js';
+import { eventIdKey } from '../state/id-key.js';
+import { LABEL_SETS_PER_PAGE } from '../state/tables.js';
+import { limits } from '../limits.js';
+import { type Core, catalogueOf } from './core.js';
+import { type Request, ruleState } from './evaluate.js';
+import type { ParsedEvent } from './event.js';
+import { createFaults } from './parse.js';
+import { measure } from './quantity.js';
+import type { RefusalStatus, Violation } from './refusal.js';
+import type { MeterRules, Terms } from './rules.js';
+
+/** An event's own fault: a status code alone, an outcome of its own in a batch or stream. */
+export interface Rejection {
+  readonly kind: 'rejected';
+  readonly outcome: Outcome;
+  readonly status: RefusalStatus;
+  readonly reason: string;
+  readonly message: string;
+  readonly violations: readonly Violation[];
+}
+
+export interface Duplicate {
+  readonly kind: 'duplicate';
+  readonly first: RecordEntry;
+  readonly sequence: Sequence;
+}
+
+export interface Denied {
+  readonly kind: 'denied';
+  readonly decision: Decision;
+  readonly suspended: boolean;
+  readonly request: Request;
+  readonly terms: Terms;
+}
+
+/** Everything that recording needs, and nothing is recorded yet. */
+export interface Recordable {
+  readonly kind: 'recordable';
+  readonly event: ParsedEvent;
+  readonly eventId: string;
+  readonly idKey: Uint32Array;
+  readonly account: Account | undefined;
+  readonly meter: Meter;
+  readonly quanta: Quanta;
+  readonly eventTimeMs: EpochMs;
+  readonly nowMs: EpochMs;
+  readonly unknownTier: string | undefined;
+  readonly rollup: Labels;
+  readonly overflowed: boolean;
+  readonly request: Request;
+  readonly rules: MeterRules;
+  readonly terms: Terms;
+  readonly states: RuleState[];
+}
+
+export type Verdict = Rejection | Duplicate | Denied | Recordable;
+
+export interface CheckOptions {
+  readonly enforce: boolean;
+  readonly nowMs: EpochMs;
+  /** What earlier events of an atomic batch will add. */
+  readonly pending?: ReadonlyMap<string, Quanta>;
+}
+
+export function checkEvent(core: Core, event: ParsedEvent, options: CheckOptions): Verdict {
+  const { nowMs } = options;
+  const eventId = event.eventId === '' ? core.ids.uuid(nowMs) : event.eventId;
+  const idKey = eventIdKey(event.orgId, eventId);
+  const found = core.indexes.findId(idKey);
+  if (found !== undefined) {
+    if (found.fingerprint !== event.fingerprint) return conflict(eventId);
+    return { kind: 'duplicate', ...readFirst(core, found.sequence) };
+  }
+  const eventTimeMs = event.eventTimeMs ?? nowMs;
+  const timeFault = checkTime(core, eventTimeMs, nowMs);
+  if (timeFault !== undefined) return timeFault;
+  return checkAgainstCatalogue(core, event, options, { eventId, idKey, eventTimeMs });
+}
+
+interface Identified {
+  readonly eventId: string;
+  readonly idKey: Uint32Array;
+  readonly eventTimeMs: EpochMs;
+}
+
+function checkAgainstCatalogue(
+  core: Core,
+  event: ParsedEvent,
+  options: CheckOptions,
+  identified: Identified,
+): Verdict {
+  const { nowMs } = options;
+  const { eventTimeMs } = identified;
+  const catalogue = catalogueOf(core);
+  const meter = catalogue.meters.get(event.meter);
+  if (meter === undefined) return unknownMeter(event.meter);
+  const faults = createFaults();
+  const { dimensions, field } = event;
+  const measured = measure(event.amount, meter, dimensions, catalogue.runUnits, field, faults);
+  if (measured === undefined) return invalidEvent(faults.list);
+  const account = core.fold.account(event.orgId);
+  if (account === undefined && !catalogue.acceptsUnknownOrganisations) {
+    if (!catalogue.organisations.has(event.orgId)) return unknownOrganisation(event.orgId);
+  }
+  const terms = core.terms.of(catalogue, event.orgId, nowMs);
+  const rules = terms.meter(meter.key);
+  const { pending } = options;
+  const request: Request = {
+    orgId: event.orgId,
+    account,
+    meter,
+    dimensions,
+    nowMs,
+    quanta: measured.quanta,
+    isDelta: false,
+    eventTimeMs,
+    subject: subjectOf(meter, event),
+    ...(pending === undefined ? {} : { pending }),
+  };
+  const states: RuleState[] = [];
+  for (const effective of rules.effective) {
+    if (!matches(effective.rule.match, dimensions)) continue;
+    states.push(ruleState(core, request, effective, nowMs));
+  }
+  if (options.enforce) {
+    const refused = enforce(core, request, rules, terms, states, eventTimeMs);
+    if (refused !== undefined) return refused;
+  }
+  const rollup = rollupOf(core, account, meter, event, eventTimeMs, request.subject);
+  if ('kind' in rollup) return rollup;
+  return {
+    kind: 'recordable',
+    event,
+    ...identified,
+    account,
+    meter,
+    quanta: measured.quanta,
+    nowMs,
+    unknownTier: measured.unknownTier,
+    ...rollup,
+    request,
+    rules,
+    terms,
+    states,
+  };
+}
+
+/**
+ * The current window must have room, and so must the event's own where it is another one: backdating
+ * evades nothing. Only the window right before the current one is still kept exactly.
+ */
+function enforce(
+  core: Core,
+  request: Request,
+  rules: MeterRules,
+  terms: Terms,
+  states: readonly RuleState[],
+  eventTimeMs: EpochMs,
+): Denied | Rejection | undefined {
+  if (terms.terms.suspended) {
+    const decision = { ...decide(states), allowed: false, reason: 'SUSPENDED' as const };
+    return { kind: 'denied', decision, suspended: true, request, terms };
+  }
+  const all = [...states];
+  for (const effective of rules.effective) {
+    const { rule, counted } = effective;
+    if (!matches(rule.match, request.dimensions)) continue;
+    if (rule.window === 'FIXED_FROM_FIRST_USE' || request.meter.aggregation === 'LAST') continue;
+    const now = counted.windowAt(request.nowMs);
+    const nowStartMs = now.startMs;
+    const own = counted.windowAt(eventTimeMs);
+    if (own.startMs === nowStartMs) continue;
+    if (own.startMs < nowStartMs && own.endMs !== nowStartMs) return tooOldToEnforce(rule.key);
+    all.push(ruleState(core, request, effective, eventTimeMs));
+  }
+  const decision = decide(all);
+  if (decision.allowed) return undefined;
+  return { kind: 'denied', decision, suspended: false, request, terms };
+}
+
+/** Counts what SHADOW rules would have refused. */
+export function noteShadow(
+  core: Core,
+  orgId: string,
+  states: readonly RuleState[],
+  nowMs: EpochMs,
+): void {
+  for (const state of states) {
+    if (state.rule.mode !== 'SHADOW' || fits(state)) continue;
+    core.denials.note(orgId, state.rule.key, 'SHADOW', nowMs);
+    core.metrics.shadowDenials.add();
+  }
+}
+
+export function readFirst(core: Core, sequence: Sequence): Omit<Duplicate, 'kind'> {
+  const entry = decodeEntry(core.journal.read(sequence).body);
+  if (entry.kind !== 'record') throw new Error(`sequence ${sequence} is no event`);
+  return { first: entry, sequence };
+}
+
+function subjectOf(meter: Meter, event: ParsedEvent): string {
+  if (meter.aggregation === 'UNIQUE') return event.dimensions.get(meter.dimension) ?? '';
+  if (meter.aggregation === 'LAST') return valuesOf(meter.sourceKeys, event.dimensions);
+  return '';
+}
+
+function checkTime(core: Core, eventTimeMs: EpochMs, nowMs: EpochMs): Rejection | undefined {
+  const { eventPastMs, eventFutureMs } = core.settings;
+  if (eventTimeMs < nowMs - eventPastMs) {
+    const text = `event_time is more than ${eventPastMs / DAY_MS} days old`;
+    return rejected(Outcome.OUTCOME_TOO_OLD, 'OUT_OF_RANGE', 'EVENT_TOO_OLD', text);
+  }
+  if (eventTimeMs > nowMs + eventFutureMs) {
+    const text = `event_time is more than ${eventFutureMs / 1000} s in the future`;
+    return rejected(Outcome.OUTCOME_IN_FUTURE, 'OUT_OF_RANGE', 'EVENT_IN_FUTURE', text);
+  }
+  return undefined;
+}
+
+/** The label set of the totals, `other` beyond the cap, or a refusal where a price needs it. */
+function rollupOf(
+  core: Core,
+  account: Account | undefined,
+  meter: Meter,
+  event: ParsedEvent,
+  eventTimeMs: EpochMs,
+  subject: string,
+): { rollup: Labels; overflowed: boolean } | Rejection {
+  const rollup = meter.rollupKeys.map((key): readonly [string, string] => [
+    key,
+    event.dimensions.get(key) ?? '',
+  ]);
+  if (account === undefined) return { rollup, overflowed: false };
+  const { series } = core.fold.meterAccount(account, meter.key);
+  const known = core.fold.labelSet(account, meter.key, labelText(rollup));
+  const full =
+    series.labelSetsInMonth >= meter.labelSetsMax &&
+    core.monthAt(eventTimeMs).startMs <= series.monthMs;
+  if (full && (known === undefined || known.monthMs < series.monthMs)) {
+    const priced = catalogueOf(core).pricedKeys.get(meter.key);
+    if (meter.rollupKeys.some((key) => priced?.has(key))) {
+      return exhausted(`meter ${meter.key} has ${meter.labelSetsMax} label sets this month`);
+    }
+    return { rollup: meter.rollupKeys.map((key) => [key, 'other']), overflowed: true };
+  }
+  return (
+    subjectFault(core, account, meter, eventTimeMs, subject, known?.id) ?? {
+      rollup,
+      overflowed: false,
+    }
+  );
+}
+
+/** UNIQUE and LAST keep their subjects one by one, so those have a bound too. */
+function subjectFault(
+  core: Core,
+  account: Account,
+  meter: Meter,
+  eventTimeMs: EpochMs,
+  subject: string,
+  labelSet: number | undefined,
+): Rejection | undefined {
+  if (meter.aggregation === 'LAST') {
+    const sources = core.fold.levels(account, meter.key)?.sources;
+    if (sources === undefined || sources.has(subject)) return undefined;
+    if (sources.size < limits.lastSources) return undefined;
+    return exhausted(`meter ${meter.key} has ${limits.lastSources} sources`);
+  }
+  if (meter.aggregation !== 'UNIQUE' || labelSet === undefined) return undefined;
+  const dayMs = Math.floor(eventTimeMs / DAY_MS) * DAY_MS;
+  const number = Math.floor(labelSet / LABEL_SETS_PER_PAGE);
+  const page = core.fold.page(account.organisation.number, meter.key, 'day', dayMs, number);
+  const values = page?.cells.get(labelSet)?.values;
+  if (values === undefined || values.has(subject)) return undefined;
+  if (values.size < limits.uniqueValuesPerDay) return undefined;
+  return exhausted(`meter ${meter.key} has ${limits.uniqueValuesPerDay} values this day`);
+}
+
+function rejected(
+  outcome: Outcome,
+  status: RefusalStatus,
+  reason: string,
+  message: string,
+  violations: readonly Violation[] = [],
+): Rejection {
+  return { kind: 'rejected', outcome, status, reason, message, violations };
+}
+
+export function invalidEvent(violations: readonly Violation[]): Rejection {
+  const text = violations.map(({ field, description }) => `${field}: ${description}`).join('; ');
+  const { OUTCOME_INVALID } = Outcome;
+  return rejected(OUTCOME_INVALID, 'INVALID_ARGUMENT', 'FIELD_INVALID', text, violations);
+}
+
+export function conflict(eventId: string): Rejection {
+  const text =
+    `event_id ${JSON.stringify(eventId)} was recorded with another meter, amount or labels; ` +
+    'nothing was applied. Use a new id for a new event';
+  return rejected(Outcome.OUTCOME_CONFLICT, 'ALREADY_EXISTS', 'EVENT_ID_REUSED', text);
+}
+
+function unknownMeter(meter: string): Rejection {
+  const text = `meter "${meter}" is not in the catalogue`;
+  return rejected(Outcome.OUTCOME_UNKNOWN_METER, 'NOT_FOUND', 'METER_UNKNOWN', text);
+}
+
+function unknownOrganisation(orgId: string): Rejection {
+  const text = `organisation "${orgId}" is not known and unknown_org is "reject"`;
+  return rejected(Outcome.OUTCOME_INVALID, 'NOT_FOUND', 'ORGANIZATION_NOT_FOUND', text);
+}
+
+function exhausted(text: string): Rejection {
+  const { OUTCOME_LABEL_SETS_EXHAUSTED: outcome } = Outcome;
+  const message = `${text}; retrying does not help`;
+  return rejected(outcome, 'RESOURCE_EXHAUSTED', 'LABEL_SETS_EXHAUSTED', message);
+}
+
+function tooOldToEnforce(rule: string): Rejection {
+  const text = `with enforce_quota, event_time must lie in the current or last window of ${rule}`;
+  return rejected(Outcome.OUTCOME_TOO_OLD, 'OUT_OF_RANGE', 'EVENT_TOO_OLD', text);
+}

@@ -1,0 +1,101 @@
+// What every operation works on. Operations are synchronous: no await stands between reading the
+// state and changing it (I5). What a reply depends on is named by a sequence; the edge waits for it.
+
+import type { Clock } from '../base/clock.js';
+import type { IdSource } from '../base/ids.js';
+import { type DurationMs, type EpochMs, HOUR_MS, SECOND_MS, type Sequence } from '../base/units.js';
+import type { Interval } from '../domain/metering/calendar.js';
+import type { Catalogue } from '../domain/plans/catalogue.js';
+import { present } from '../base/assert.js';
+import type { Entry } from '../journal/entry.js';
+import type { Appended, Journal } from '../journal/journal.js';
+import type { Fold } from '../state/fold.js';
+import type { Indexes } from '../state/index/indexes.js';
+import type { Metrics } from '../telemetry/metrics.js';
+import type { Denials } from './denials.js';
+import { Refusal } from './refusal.js';
+import type { TermsBook } from './rules.js';
+
+export interface Settings {
+  readonly eventPastMs: DurationMs;
+  readonly eventFutureMs: DurationMs;
+  readonly scopeIdleMs: DurationMs;
+}
+
+export interface Core {
+  readonly fold: Fold;
+  readonly journal: Journal;
+  readonly indexes: Indexes;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly metrics: Metrics;
+  readonly denials: Denials;
+  readonly terms: TermsBook;
+  /** The UTC month that holds a time; the last answer is remembered. */
+  readonly monthAt: (atMs: EpochMs) => Interval;
+  readonly settings: Settings;
+  /** A tier that no table knows: logged once per value. */
+  readonly onUnknownTier: (tier: string) => void;
+  /** Set while the process stops: new work is refused. */
+  readonly draining: () => boolean;
+}
+
+/** A reply, and the last entry that must be durable before it may be sent. */
+export interface Answer<T> {
+  readonly reply: T;
+  readonly after: Sequence;
+}
+
+/** A reply that may go at once: it says nothing that a crash could take back. */
+export function advisory<T>(reply: T): Answer<T> {
+  return { reply, after: 0 };
+}
+
+export function catalogueOf(core: Core): Catalogue {
+  return present(core.fold.catalogue(), 'the catalogue');
+}
+
+/** Journals a fact and makes it part of the state, in one step. */
+export function commit(core: Core, entry: Entry, idKey?: Uint32Array): Appended {
+  const appended = core.journal.append(entry);
+  core.fold.apply(entry, appended.sequence, appended.crc, idKey);
+  core.fold.index(entry, appended.sequence, idKey);
+  return appended;
+}
+
+/** First check of every command that writes: own state and bounds. */
+export function refuseIfUnable(core: Core): void {
+  if (core.draining()) throw draining();
+  const refusal = core.indexes.saturated() ? 'OVERLOADED' : core.journal.refusal('ordinary');
+  if (refusal === 'OVERLOADED') throw overloaded();
+}
+
+/** Last check: room on the disk. `ending` commands have a reserve of their own. */
+export function refuseIfFull(core: Core, use: 'ordinary' | 'ending'): void {
+  const refusal = core.journal.refusal(use);
+  if (refusal === undefined) return;
+  if (refusal === 'OVERLOADED') throw overloaded();
+  const text =
+    refusal === 'DISK_FULL'
+      ? 'the disk has no room left above its reserve; it recovers when room returns'
+      : 'the journal has reached its bound (journal_bytes_max)';
+  throw new Refusal('RESOURCE_EXHAUSTED', refusal, text, { retryMs: 10 * SECOND_MS });
+}
+
+export function draining(): Refusal {
+  return new Refusal('UNAVAILABLE', 'DRAINING', 'shutting down; try again elsewhere or soon', {
+    retryMs: SECOND_MS,
+  });
+}
+
+function overloaded(): Refusal {
+  return new Refusal('UNAVAILABLE', 'OVERLOADED', 'too much is waiting for the disk; try again', {
+    retryMs: 100,
+  });
+}
+
+/** A hint to retry helps a caller only where the reset is near. */
+export function retryHintMs(resetMs: EpochMs | undefined, nowMs: EpochMs): number | undefined {
+  if (resetMs === undefined || resetMs - nowMs >= HOUR_MS) return undefined;
+  return Math.max(0, resetMs - nowMs);
+}

@@ -1,0 +1,64 @@
+// EstimateUsage: what intended calls would use, cost, and whether they would fit. Changes nothing.
+
+import type {
+  EstimateUsageRequest,
+  EstimateUsageResponse,
+} from '../../generated/ts/tollgate/v1/metering_service.js';
+import { add, formatDecimal, formatUnits, ZERO } from '../base/decimal.js';
+import type { Quanta } from '../base/units.js';
+import { limits } from '../limits.js';
+import { checkItems } from './check-items.js';
+import { type Answer, advisory, type Core, catalogueOf } from './core.js';
+import { estimateAmount } from './estimate-amount.js';
+import { type MeasuredItem, measureItem, parseItem } from './item.js';
+import { checkOrgId, createFaults, refuseFaults } from './parse.js';
+
+export function estimateUsage(
+  core: Core,
+  request: EstimateUsageRequest,
+): Answer<EstimateUsageResponse> {
+  const { orgId } = request;
+  const faults = createFaults();
+  checkOrgId(orgId, 'org_id', faults);
+  if (request.items.length > limits.estimateItems) {
+    faults.add('items', `must hold at most ${limits.estimateItems} items`);
+  }
+  refuseFaults(faults);
+  const catalogue = catalogueOf(core);
+  const items = request.items.flatMap((item, index) => {
+    const parsed = parseItem(item, `items[${index}]`, faults);
+    return (parsed && measureItem(parsed, catalogue, faults)) ?? [];
+  });
+  refuseFaults(faults);
+  const nowMs = core.clock.wallMs();
+  const { plan } = core.terms.of(catalogue, orgId, nowMs).terms;
+  const account = core.fold.account(orgId);
+  const totals = totalsOf(items);
+  const amounts = items.map(({ item, meter, quanta }) =>
+    estimateAmount(core, account, plan, meter, item.dimensions, quanta, nowMs),
+  );
+  const wouldExceed = items.length > 0 && !checkItems(core, orgId, items, nowMs).decision.allowed;
+  return advisory({
+    quantities: items.map(({ meter, quanta }) => formatUnits(quanta, meter.scale)),
+    totals: [...totals.values()].map(({ meter, quanta }) => ({
+      meter: meter.key,
+      unit: meter.unit,
+      quantity: formatUnits(quanta, meter.scale),
+    })),
+    estimatedAmount: formatDecimal(amounts.reduce(add, ZERO)),
+    currency: plan.currency,
+    wouldExceed,
+  });
+}
+
+function totalsOf(
+  items: readonly MeasuredItem[],
+): Map<string, { meter: MeasuredItem['meter']; quanta: Quanta }> {
+  const totals = new Map<string, { meter: MeasuredItem['meter']; quanta: Quanta }>();
+  for (const { meter, quanta } of [...items].sort((a, b) => (a.meter.key < b.meter.key ? -1 : 1))) {
+    const total = totals.get(meter.key) ?? { meter, quanta: 0n };
+    total.quanta += quanta;
+    totals.set(meter.key, total);
+  }
+  return totals;
+}

@@ -1,0 +1,116 @@
+// One event of a batch, stream or settlement: its own outcome, in its own result.
+
+import type { EventResult } from '../../generated/ts/tollgate/v1/event_result.js';
+import { Reason } from '../../generated/ts/tollgate/v1/quota.js';
+import { Outcome, type UsageEvent } from '../../generated/ts/tollgate/v1/usage_event.js';
+import { formatUnits } from '../base/decimal.js';
+import type { EpochMs, Sequence } from '../base/units.js';
+import { standing } from '../domain/quota/decide.js';
+import {
+  checkEvent,
+  invalidEvent,
+  type Recordable,
+  type Rejection,
+  type Verdict,
+} from './check-event.js';
+import { type Core, refuseIfFull } from './core.js';
+import { parseEvent } from './event.js';
+import { createFaults, toTimestamp } from './parse.js';
+import { toReason } from './quota-status.js';
+import { countDenial, countDuplicate, countRejection, denialText } from './record.js';
+import { recordEvent } from './record-event.js';
+
+export interface ResultOptions {
+  readonly enforce: boolean;
+  readonly nowMs: EpochMs;
+  readonly field: string;
+  readonly reservationId: string;
+}
+
+export interface EventAnswer {
+  readonly result: EventResult;
+  /** What the result depends on. */
+  readonly after: Sequence;
+}
+
+/** Parses, checks and records one event. */
+export function recordOne(core: Core, event: UsageEvent, options: ResultOptions): EventAnswer {
+  const faults = createFaults();
+  const parsed = parseEvent(event, options.field, faults);
+  if (parsed === undefined) {
+    return settleVerdict(core, invalidEvent(faults.list), event, options);
+  }
+  return settleVerdict(core, checkEvent(core, parsed, options), event, options);
+}
+
+/** Carries out what was found about an event and says so. */
+export function settleVerdict(
+  core: Core,
+  verdict: Verdict,
+  event: UsageEvent,
+  options: ResultOptions,
+): EventAnswer {
+  switch (verdict.kind) {
+    case 'rejected':
+      countRejection(core, verdict);
+      return { result: rejectedResult(verdict, event), after: core.journal.lastSequence() };
+    case 'denied': {
+      countDenial(core, verdict, event.orgId);
+      const { reason } = verdict.decision;
+      const result = {
+        ...emptyResult(event.eventId),
+        outcome: Outcome.OUTCOME_DENIED,
+        reason: toReason(reason),
+        message: denialText(verdict),
+      };
+      return { result, after: core.journal.lastSequence() };
+    }
+    case 'duplicate': {
+      countDuplicate(core);
+      const { first, sequence } = verdict;
+      const result = {
+        ...emptyResult(first.eventId),
+        outcome: Outcome.OUTCOME_DUPLICATE,
+        quantity: formatUnits(first.quanta, first.scale),
+        sequence: BigInt(sequence),
+        recordedTime: toTimestamp(first.atMs),
+      };
+      return { result, after: sequence };
+    }
+    case 'recordable':
+      return recordChecked(core, verdict, options.reservationId);
+  }
+}
+
+function recordChecked(core: Core, verdict: Recordable, reservationId: string): EventAnswer {
+  refuseIfFull(core, reservationId === '' ? 'ordinary' : 'ending');
+  const { sequence, states } = recordEvent(core, verdict, reservationId);
+  for (const state of states) state.requested = 0n;
+  const result = {
+    ...emptyResult(verdict.eventId),
+    outcome: Outcome.OUTCOME_RECORDED,
+    quantity: formatUnits(verdict.quanta, verdict.meter.scale),
+    sequence: BigInt(sequence),
+    reason: toReason(standing(states).reason),
+    recordedTime: toTimestamp(verdict.nowMs),
+  };
+  return { result, after: sequence };
+}
+
+export function rejectedResult(rejection: Rejection, event: UsageEvent): EventResult {
+  const { outcome, message } = rejection;
+  return { ...emptyResult(event.eventId), outcome, message };
+}
+
+export function emptyResult(eventId: string): EventResult {
+  return {
+    outcome: Outcome.OUTCOME_UNSPECIFIED,
+    eventId,
+    quantity: '',
+    sequence: 0n,
+    reason: Reason.REASON_UNSPECIFIED,
+    message: '',
+    clientSequence: 0n,
+    recordedTime: undefined,
+  };
+}

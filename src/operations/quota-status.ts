@@ -1,0 +1,94 @@
+// What a reply says of the rules. A limit that is absent is unlimited: never infinity, never −1.
+
+import type { QuotaStatus } from '../../generated/ts/tollgate/v1/quota.js';
+import {
+  QuotaMode,
+  QuotaSource,
+  QuotaWindow,
+  Reason,
+} from '../../generated/ts/tollgate/v1/quota.js';
+import { formatUnits } from '../base/decimal.js';
+import type { Quanta } from '../base/units.js';
+import type { Dimensions } from '../domain/metering/dimensions.js';
+import {
+  projected,
+  type Reason as QuotaReason,
+  type RuleState,
+  remaining,
+  thresholdsAt,
+} from '../domain/quota/decide.js';
+import type { Mode, RuleSource, WindowKind } from '../domain/quota/rule.js';
+import { scopeOf } from './evaluate.js';
+import { toDuration, toTimestamp } from './parse.js';
+
+const SOURCE: Record<RuleSource, QuotaSource> = {
+  OVERRIDE: QuotaSource.QUOTA_SOURCE_OVERRIDE,
+  PLAN: QuotaSource.QUOTA_SOURCE_PLAN,
+  DEFAULT: QuotaSource.QUOTA_SOURCE_DEFAULT,
+  NONE: QuotaSource.QUOTA_SOURCE_NONE,
+};
+
+const MODE: Record<Mode, QuotaMode> = {
+  HARD: QuotaMode.QUOTA_MODE_HARD,
+  SOFT: QuotaMode.QUOTA_MODE_SOFT,
+  SHADOW: QuotaMode.QUOTA_MODE_SHADOW,
+};
+
+const WINDOW: Record<WindowKind, QuotaWindow> = {
+  CALENDAR_HOUR: QuotaWindow.QUOTA_WINDOW_CALENDAR_HOUR,
+  CALENDAR_DAY: QuotaWindow.QUOTA_WINDOW_CALENDAR_DAY,
+  CALENDAR_MONTH: QuotaWindow.QUOTA_WINDOW_CALENDAR_MONTH,
+  CALENDAR_YEAR: QuotaWindow.QUOTA_WINDOW_CALENDAR_YEAR,
+  SUBSCRIPTION_PERIOD: QuotaWindow.QUOTA_WINDOW_SUBSCRIPTION_PERIOD,
+  FIXED_FROM_FIRST_USE: QuotaWindow.QUOTA_WINDOW_FIXED_FROM_FIRST_USE,
+  LIFETIME: QuotaWindow.QUOTA_WINDOW_LIFETIME,
+};
+
+const REASON: Record<QuotaReason, Reason> = {
+  WITHIN_LIMIT: Reason.REASON_WITHIN_LIMIT,
+  HARD_LIMIT_EXCEEDED: Reason.REASON_HARD_LIMIT_EXCEEDED,
+  SOFT_LIMIT_EXCEEDED: Reason.REASON_SOFT_LIMIT_EXCEEDED,
+  UNLIMITED: Reason.REASON_UNLIMITED,
+  QUOTA_NOT_CONFIGURED: Reason.REASON_QUOTA_NOT_CONFIGURED,
+  SUSPENDED: Reason.REASON_SUSPENDED,
+};
+
+export function toReason(reason: QuotaReason): Reason {
+  return REASON[reason];
+}
+
+/** `recorded`: the request is in `used` already, so it is not projected once more. */
+export function toStatus(
+  state: RuleState,
+  dimensions: Dimensions,
+  scale: number,
+  recorded: 'recorded' | 'requested',
+): QuotaStatus {
+  const { rule, used, reserved } = state;
+  const left = remaining(state);
+  const calculated =
+    recorded === 'recorded' ? projected({ ...state, requested: 0n }) : projected(state);
+  const text = (quanta: Quanta) => formatUnits(quanta, scale);
+  return {
+    quotaKey: rule.key,
+    meter: rule.meter,
+    source: SOURCE[rule.source],
+    mode: MODE[rule.mode],
+    limit: rule.limit === undefined ? undefined : text(rule.limit),
+    used: text(used),
+    reserved: text(reserved),
+    requested: text(state.requested),
+    projected: text(calculated),
+    remaining: left === undefined ? undefined : text(left),
+    window: WINDOW[rule.window],
+    windowLength: rule.windowLengthMs > 0 ? toDuration(rule.windowLengthMs) : undefined,
+    windowStart: toTimestamp(state.windowStartMs),
+    resetTime: state.resetMs === undefined ? undefined : toTimestamp(state.resetMs),
+    scope: rule.scope.length === 0 ? NO_SCOPE : scopeOf(rule, dimensions),
+    thresholdsCrossed: [...thresholdsAt(rule, used)],
+    countingSince:
+      state.countingSinceMs === undefined ? undefined : toTimestamp(state.countingSinceMs),
+  };
+}
+
+const NO_SCOPE = new Map<string, string>();

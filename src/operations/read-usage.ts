@@ -1,0 +1,152 @@
+// Usage of one meter over a range, by groups of labels: from the totals on the 15-minute grid, from
+// single events at ragged edges or for a key that the totals do not keep.
+
+import type { EpochMs, Quanta } from '../base/units.js';
+import {
+  addEvent,
+  type Cell,
+  cellValue,
+  emptyCell,
+  isLater,
+  type Level,
+  mergeCell,
+} from '../domain/metering/cell.js';
+import type { Meter } from '../domain/metering/meter.js';
+import type { Labels } from '../journal/entry.js';
+import { limits } from '../limits.js';
+import type { Account } from '../state/account.js';
+import { labelText, QUARTER_MS } from '../state/fold.js';
+import { eventIdKey } from '../state/id-key.js';
+import { labelsOf, onGrid, readCells, readLevels } from '../state/totals.js';
+import type { Core } from './core.js';
+import { readEvents } from './read-events.js';
+import { invalidField } from './refusal.js';
+
+export interface Group {
+  readonly labels: Labels;
+  readonly cell: Cell;
+  /** The aggregation's value over the range. */
+  value: Quanta;
+}
+
+export interface Range {
+  readonly startMs: EpochMs;
+  /** Exclusive. */
+  readonly endMs: EpochMs;
+}
+
+/** Groups by the values of `keys`, in order of their labels; those without usage are absent. */
+export async function readUsage(
+  core: Core,
+  account: Account,
+  meter: Meter,
+  range: Range,
+  keys: readonly string[],
+): Promise<readonly Group[]> {
+  const groups = createGroups(meter);
+  const { startMs, endMs } = range;
+  const kept = keys.every((key) => meter.rollupKeys.includes(key));
+  const innerStart = Math.ceil(startMs / QUARTER_MS) * QUARTER_MS;
+  const innerEnd = Math.floor(endMs / QUARTER_MS) * QUARTER_MS;
+  const project = (labels: ReadonlyMap<string, string>): Labels =>
+    keys.map((key) => [key, labels.get(key) ?? '']);
+  if (!kept || innerStart >= innerEnd) {
+    await addEvents(core, account, meter, range, project, groups);
+  } else {
+    const { key, aggregation } = meter;
+    const cells = readCells(core.fold, account, key, aggregation, innerStart, innerEnd);
+    for (const [id, cell] of cells) {
+      const labels = new Map(labelsOf(core.fold, account, key, id));
+      mergeCell(groups.at(project(labels)).cell, cell, aggregation);
+    }
+    const edges = [
+      { startMs, endMs: innerStart },
+      { startMs: innerEnd, endMs },
+    ];
+    for (const edge of edges) {
+      if (edge.startMs >= edge.endMs) continue;
+      await addEvents(core, account, meter, edge, project, groups);
+    }
+  }
+  if (meter.aggregation === 'LAST') carryLevels(core, account, meter, endMs, project, groups);
+  return groups.sorted();
+}
+
+interface Groups {
+  readonly at: (labels: Labels) => Group;
+  readonly all: () => Iterable<Group>;
+  readonly sorted: () => readonly Group[];
+}
+
+function createGroups(meter: Meter): Groups {
+  const byText = new Map<string, Group>();
+  return {
+    at(labels) {
+      const text = labelText(labels);
+      const known = byText.get(text);
+      if (known !== undefined) return known;
+      const group = { labels, cell: emptyCell(), value: 0n };
+      byText.set(text, group);
+      return group;
+    },
+    all: () => byText.values(),
+    sorted() {
+      const entries = [...byText].sort(([a], [b]) => (a < b ? -1 : 1));
+      return entries.map(([, group]) => {
+        if (meter.aggregation !== 'LAST') group.value = cellValue(group.cell, meter.aggregation);
+        return group;
+      });
+    },
+  };
+}
+
+/** Adds the events of a range one by one; too many is the caller's fault, and says so. */
+async function addEvents(
+  core: Core,
+  account: Account,
+  meter: Meter,
+  range: Range,
+  project: (labels: ReadonlyMap<string, string>) => Labels,
+  groups: Groups,
+): Promise<void> {
+  let scanned = 0;
+  const before = { timeMs: range.endMs, sequence: 0 };
+  await readEvents(core, account, range.startMs, before, ({ entry, place, crc }) => {
+    if (++scanned > limits.scanEvents) throw tooManyEvents();
+    if (entry.meter !== meter.key) return 'more';
+    const { cell } = groups.at(project(new Map(entry.labels)));
+    const [first = 0, second = 0] = eventIdKey(entry.orgId, entry.eventId);
+    addEvent(cell, entry, place.sequence, (first ^ crc) >>> 0, (second + crc) >>> 0);
+    return 'more';
+  });
+}
+
+function tooManyEvents() {
+  const text =
+    `needs more than ${limits.scanEvents} single events: group by rollup keys of the meter and use ` +
+    'times on the 15-minute grid, or a shorter range';
+  return invalidField('group_by', text);
+}
+
+/** A level holds until its source reports another one: also over the ends of windows. */
+function carryLevels(
+  core: Core,
+  account: Account,
+  meter: Meter,
+  endMs: EpochMs,
+  project: (labels: ReadonlyMap<string, string>) => Labels,
+  groups: Groups,
+): void {
+  const gridMs = onGrid(endMs) ? endMs : Math.floor(endMs / QUARTER_MS) * QUARTER_MS;
+  const latest = new Map<string, { level: Level; group: Group }>();
+  for (const [source, level] of readLevels(core.fold, account, meter.key, gridMs)) {
+    const labels = new Map(labelsOf(core.fold, account, meter.key, level.labelSet));
+    latest.set(source, { level, group: groups.at(project(labels)) });
+  }
+  for (const group of groups.all()) {
+    for (const [source, level] of group.cell.levels ?? []) {
+      if (isLater(level, latest.get(source)?.level)) latest.set(source, { level, group });
+    }
+  }
+  for (const { level, group } of latest.values()) group.value += level.quanta;
+}

@@ -1,0 +1,157 @@
+// Recording one event that was found recordable: the entry with all its results, journaled and
+// applied in one step.
+
+import type { EpochMs, Quanta, Sequence } from '../base/units.js';
+import { matches } from '../domain/metering/dimensions.js';
+import type { RuleState } from '../domain/quota/decide.js';
+import { thresholdsAt } from '../domain/quota/decide.js';
+import type { CounterChange, RecordEntry, ThresholdCrossing } from '../journal/entry.js';
+import { noteShadow, type Recordable } from './check-event.js';
+import { type Core, catalogueOf, commit } from './core.js';
+import { counterChange, raisedIn } from './evaluate.js';
+
+export interface Recorded {
+  readonly entry: RecordEntry;
+  readonly sequence: Sequence;
+  /** The rules after the event. */
+  readonly states: readonly RuleState[];
+}
+
+export function recordEvent(core: Core, checked: Recordable, reservationId: string): Recorded {
+  const { event, nowMs, eventTimeMs } = checked;
+  ensureOrganisation(core, event.orgId, nowMs);
+  const { counters, thresholds } = changesOf(core, checked);
+  const entry: RecordEntry = {
+    kind: 'record',
+    atMs: nowMs,
+    orgId: event.orgId,
+    eventId: checked.eventId,
+    meter: checked.meter.key,
+    aggregation: checked.meter.aggregation,
+    scale: checked.meter.scale,
+    quanta: checked.quanta,
+    amountText: event.amountText,
+    eventTimeMs,
+    late: isLate(core, eventTimeMs, nowMs),
+    timeDefaulted: event.eventTimeMs === undefined,
+    unknownTier: checked.unknownTier !== undefined,
+    catalogueVersion: catalogueOf(core).version,
+    fingerprint: event.fingerprint,
+    labels: [...event.dimensions],
+    rollup: checked.rollup,
+    subject: checked.request.subject,
+    counters,
+    thresholds,
+    reservationId,
+  };
+  noteShadow(core, event.orgId, checked.states, nowMs);
+  const { sequence } = commit(core, entry, checked.idKey);
+  count(core, checked, entry);
+  for (const state of checked.states) settleState(state, counters);
+  return { entry, sequence, states: checked.states };
+}
+
+export function ensureOrganisation(core: Core, orgId: string, nowMs: EpochMs): void {
+  if (core.fold.account(orgId) !== undefined) return;
+  const number = core.fold.organisations() + 1;
+  commit(core, { kind: 'organisation', atMs: nowMs, orgId, number });
+}
+
+/** Late: the calendar month of the event is over. */
+export function isLate(core: Core, eventTimeMs: EpochMs, nowMs: EpochMs): boolean {
+  return eventTimeMs < core.monthAt(nowMs).startMs;
+}
+
+function changesOf(
+  core: Core,
+  checked: Recordable,
+): Pick<RecordEntry, 'counters' | 'thresholds'> {
+  const { request, rules, eventTimeMs } = checked;
+  const counters: CounterChange[] = [];
+  const levels = request.meter.aggregation === 'LAST';
+  for (const counted of rules.counted) {
+    if (levels || !matches(counted.rule.match, request.dimensions)) continue;
+    const change = counterChange(core, request, counted, eventTimeMs);
+    if (change !== undefined) counters.push(change);
+  }
+  const thresholds: ThresholdCrossing[] = [];
+  for (const state of checked.states) addCrossings(core, checked, state, counters, thresholds);
+  return { counters, thresholds };
+}
+
+/** Thresholds that this event reaches and that were not raised in its window yet. */
+function addCrossings(
+  core: Core,
+  checked: Recordable,
+  state: RuleState,
+  counters: CounterChange[],
+  thresholds: ThresholdCrossing[],
+): void {
+  const { rule } = state;
+  if (rule.limit === undefined || rule.thresholds.length === 0) return;
+  const level = state.aggregation === 'LAST';
+  let index = level ? -1 : indexOf(counters, state);
+  if (index < 0 && !level) return;
+  const change = counters[index];
+  const used = level ? state.used + state.requested : usedAfter(core, checked, state, change);
+  const reached = thresholdsAt(rule, used);
+  if (reached.length === 0) return;
+  if (level) {
+    const counted = checked.rules.counted.find((c) => c.combination === rule.combination);
+    const made = counted && counterChange(core, checked.request, counted, checked.nowMs);
+    if (made === undefined) return;
+    index = counters.push(made) - 1;
+  }
+  const { account, meter } = checked;
+  const target = counters[index] as CounterChange;
+  const window = account && raisedIn(core, account, meter.key, target);
+  const raised = window?.raisedLimit === rule.limit ? window.raised : [];
+  for (const percent of reached) {
+    if (raised.includes(percent)) continue;
+    thresholds.push({ ruleKey: rule.key, percent, counter: index, limit: rule.limit });
+  }
+  if (level && thresholds.at(-1)?.counter !== index) counters.pop();
+}
+
+function usedAfter(
+  core: Core,
+  checked: Recordable,
+  state: RuleState,
+  change: CounterChange | undefined,
+): Quanta {
+  if (change === undefined) return state.used;
+  if (change.base !== undefined) return change.base + change.delta;
+  if (change.windowStartMs === state.windowStartMs) return state.used + change.delta;
+  const { account, meter } = checked;
+  const window = account && raisedIn(core, account, meter.key, change);
+  return (window?.used ?? 0n) + change.delta;
+}
+
+function indexOf(counters: readonly CounterChange[], state: RuleState): number {
+  return counters.findIndex(
+    (change) =>
+      change.combination === state.rule.combination && change.scopeValues === state.scopeValues,
+  );
+}
+
+/** The state of a rule once the event is recorded: it is in `used`, nothing is requested. */
+function settleState(state: RuleState, counters: readonly CounterChange[]): void {
+  if (state.aggregation === 'LAST') state.used += state.requested;
+  else {
+    const change = counters[indexOf(counters, state)];
+    if (change?.windowStartMs === state.windowStartMs) state.used += change.delta;
+  }
+}
+
+function count(core: Core, checked: Recordable, entry: RecordEntry): void {
+  const { metrics } = core;
+  metrics.events.recorded.add();
+  if (entry.late) metrics.lateEvents.add();
+  if (entry.timeDefaulted) metrics.defaultedTimes.add();
+  if (checked.overflowed) metrics.labelOverflow.add();
+  if (entry.thresholds.length > 0) metrics.thresholds.add(entry.thresholds.length);
+  if (checked.unknownTier !== undefined) {
+    metrics.unknownTiers.add();
+    core.onUnknownTier(checked.unknownTier);
+  }
+}

@@ -1,0 +1,195 @@
+// Reserve: hold part of the quotas for work that is about to start, all items or nothing. Decided
+// and held in one step, so the last units are granted exactly once (I5).
+
+import type {
+  ReserveRequest,
+  ReserveResponse,
+} from '../../generated/ts/tollgate/v1/metering_service.js';
+import { hash32 } from '../base/hash.js';
+import type { Quanta, Sequence } from '../base/units.js';
+import { dimensionsText } from '../domain/metering/dimensions.js';
+import { type RuleState, remaining } from '../domain/quota/decide.js';
+import type { HoldItem } from '../journal/entry.js';
+import { limits } from '../limits.js';
+import type { Hold } from '../state/values.js';
+import { checkItems, type ItemsDecision } from './check-items.js';
+import { measureItems, statusesOf } from './check-quota.js';
+import { type Answer, type Core, commit, refuseIfFull, refuseIfUnable } from './core.js';
+import type { MeasuredItem } from './item.js';
+import { checkOrgId, checkReservationId, createFaults, parseDuration, toTimestamp } from './parse.js';
+import { toReason } from './quota-status.js';
+import { ensureOrganisation } from './record-event.js';
+import { Refusal } from './refusal.js';
+import { ended, findEnded, toItem } from './reservation.js';
+
+const TTL = { fallbackMs: limits.reservationTtlDefaultMs, maxMs: limits.reservationTtlMs };
+
+export function reserve(core: Core, request: ReserveRequest): Answer<ReserveResponse> {
+  refuseIfUnable(core);
+  const { orgId, reservationId } = request;
+  const faults = createFaults();
+  checkOrgId(orgId, 'org_id', faults);
+  checkReservationId(reservationId, faults);
+  const ttlMs = parseDuration(request.ttl, 'ttl', TTL, faults);
+  if (request.items.length === 0) faults.add('items', 'must hold at least one item');
+  const items = measureItems(core, request.items, faults);
+  const fingerprint = fingerprintOf(items, ttlMs, request.allowPartial);
+  const open = core.fold.holds.find(orgId, reservationId);
+  if (open !== undefined) return again(core, open, fingerprint, items);
+  const past = findEnded(core, orgId, reservationId);
+  if (past !== undefined) throw ended(past.entry);
+
+  const nowMs = core.clock.wallMs();
+  const granted = grant(core, orgId, items, nowMs, request.allowPartial);
+  if (!granted.checked.decision.allowed) return denied(core, orgId, granted.checked, nowMs);
+  refuseIfHoldsExhausted(core, orgId);
+  refuseIfFull(core, 'ordinary');
+  ensureOrganisation(core, orgId, nowMs);
+  const held = granted.items.map((item, index) =>
+    holdItem(item, items[index]?.quanta ?? item.quanta, granted.checked),
+  );
+  const { sequence } = commit(core, {
+    kind: 'reserve',
+    atMs: nowMs,
+    orgId,
+    reservationId,
+    fingerprint,
+    ttlMs,
+    items: held,
+  });
+  core.metrics.reservations.granted.add();
+  return grantedAnswer(granted.checked, held, nowMs + ttlMs, sequence);
+}
+
+function fingerprintOf(items: readonly MeasuredItem[], ttlMs: number, partial: boolean): number {
+  const parts = items.map(
+    ({ item }) => `${item.meter}\u0000${item.amountText}\u0000${dimensionsText(item.dimensions)}`,
+  );
+  return hash32([...parts, ttlMs, partial].join('\u0003'));
+}
+
+interface Grant {
+  readonly items: readonly MeasuredItem[];
+  readonly checked: ItemsDecision;
+}
+
+/** With `allow_partial` an item that does not fit whole is cut to what remains. */
+function grant(
+  core: Core,
+  orgId: string,
+  items: readonly MeasuredItem[],
+  nowMs: number,
+  partial: boolean,
+): Grant {
+  const whole = { items, checked: checkItems(core, orgId, items, nowMs) };
+  if (!partial || whole.checked.decision.allowed || whole.checked.suspended) return whole;
+  const cut: MeasuredItem[] = [];
+  for (const item of items) {
+    const { states } = checkItems(core, orgId, [...cut, item], nowMs);
+    const own = states.filter((each) => each.item === item).map(({ state }) => state);
+    const quanta = leastRemaining(item, own);
+    if (quanta <= 0n) return whole;
+    cut.push({ ...item, quanta });
+  }
+  const checked = checkItems(core, orgId, cut, nowMs);
+  return checked.decision.allowed ? { items: cut, checked } : whole;
+}
+
+function leastRemaining(item: MeasuredItem, states: readonly RuleState[]): Quanta {
+  let least = item.quanta;
+  for (const state of states) {
+    if (state.rule.mode !== 'HARD' || state.aggregation === 'MAX') continue;
+    const left = remaining(state);
+    if (left !== undefined && left < least) least = left;
+  }
+  return least;
+}
+
+function holdItem(item: MeasuredItem, requested: Quanta, checked: ItemsDecision): HoldItem {
+  const { meter } = item;
+  const own = checked.states.filter((each) => each.item === item);
+  return {
+    meter: meter.key,
+    aggregation: meter.aggregation,
+    scale: meter.scale,
+    quanta: item.quanta,
+    requested,
+    labels: [...item.item.dimensions],
+    counters:
+      meter.aggregation === 'MAX'
+        ? []
+        : own.map(({ state }) => ({
+            combination: state.rule.combination,
+            scopeValues: state.scopeValues,
+            reserved: state.requested > 0n ? state.requested : 0n,
+          })),
+  };
+}
+
+function refuseIfHoldsExhausted(core: Core, orgId: string): void {
+  const { holds } = core.fold;
+  const own = holds.openOf(orgId) >= limits.openHoldsPerOrg;
+  if (!own && holds.open() < limits.openHolds) return;
+  const text = own
+    ? `the organisation has ${limits.openHoldsPerOrg} open reservations`
+    : `there are ${limits.openHolds} open reservations`;
+  throw new Refusal('RESOURCE_EXHAUSTED', 'HOLDS_EXHAUSTED', `${text}; settle or release some`);
+}
+
+function grantedAnswer(
+  checked: ItemsDecision,
+  held: readonly HoldItem[],
+  expiresMs: number,
+  after: Sequence,
+): Answer<ReserveResponse> {
+  const reply = {
+    granted: true,
+    items: held.map(toItem),
+    expireTime: toTimestamp(expiresMs),
+    reason: toReason(checked.decision.reason),
+    plan: checked.terms.terms.plan.id,
+    quotas: statusesOf(checked),
+  };
+  return { reply, after };
+}
+
+/** The same body again: the same answer, with the rules as they are now. */
+function again(
+  core: Core,
+  hold: Hold,
+  fingerprint: number,
+  items: readonly MeasuredItem[],
+): Answer<ReserveResponse> {
+  if (hold.fingerprint !== fingerprint) {
+    const text = `reservation ${JSON.stringify(hold.reservationId)} is held with another body`;
+    throw new Refusal('ALREADY_EXISTS', 'RESERVATION_ID_REUSED', text);
+  }
+  const nowMs = core.clock.wallMs();
+  const held = items.map((item) => ({ ...item, quanta: 0n, isDelta: true }));
+  const checked = checkItems(core, hold.orgId, held, nowMs);
+  for (const { state } of checked.states) state.requested = 0n;
+  const answer = grantedAnswer(checked, hold.items, hold.expiresMs, core.journal.lastSequence());
+  return answer;
+}
+
+function denied(
+  core: Core,
+  orgId: string,
+  checked: ItemsDecision,
+  nowMs: number,
+): Answer<ReserveResponse> {
+  const { decision, suspended, terms } = checked;
+  core.metrics.reservations.denied.add();
+  core.metrics.denials[suspended ? 'suspended' : 'hard'].add();
+  const rule = suspended ? 'suspended' : (decision.states[0]?.rule.key ?? '');
+  core.denials.note(orgId, rule, 'HARD', nowMs);
+  const reply = {
+    granted: false,
+    items: [],
+    expireTime: undefined,
+    reason: toReason(decision.reason),
+    plan: terms.terms.plan.id,
+    quotas: statusesOf(checked),
+  };
+  return { reply, after: core.journal.lastSequence() };
+}

@@ -1,0 +1,54 @@
+// A pump does one thing again and again, never twice at a time, until it is stopped. A failure is
+// reported and the pump goes on: the next turn tries again.
+
+export interface Pump {
+  /** Runs a turn now, or right after the one under way. */
+  readonly nudge: () => void;
+  /** Resolves when the turn under way is over; no other follows. */
+  readonly stop: () => Promise<void>;
+}
+
+export interface PumpOptions {
+  readonly name: string;
+  readonly everyMs: number;
+  readonly turn: () => Promise<void> | void;
+  readonly onError: (name: string, error: unknown) => void;
+}
+
+export function startPump({ name, everyMs, turn, onError }: PumpOptions): Pump {
+  let stopped = false;
+  let again = false;
+  let running: Promise<void> | undefined;
+  const timer = setInterval(start, everyMs);
+
+  function start(): void {
+    if (stopped) return;
+    if (running !== undefined) {
+      again = true;
+      return;
+    }
+    running = runOnce().finally(() => {
+      running = undefined;
+      if (!again) return;
+      again = false;
+      start();
+    });
+  }
+
+  async function runOnce(): Promise<void> {
+    try {
+      await turn();
+    } catch (error) {
+      onError(name, error);
+    }
+  }
+
+  return {
+    nudge: start,
+    async stop() {
+      stopped = true;
+      clearInterval(timer);
+      await running;
+    },
+  };
+}

@@ -1,0 +1,85 @@
+// Takes parts out of the catalogue section by their path and notes what is wrong with each, in our
+// words rather than zod's.
+
+import { z } from 'zod';
+import {
+  didYouMean,
+  type Path,
+  type Placed,
+  type Problem,
+  pathText,
+  type Report,
+} from './problem.js';
+import { isMapping, nodeAt, type YamlFile, type YamlNode } from './yaml.js';
+
+export interface Reader {
+  readonly report: Report;
+  /** The part at `at`; undefined where its shape is wrong. `absent` stands in for no part. */
+  readonly part: <T>(at: Path, shape: z.ZodType<T>, absent?: YamlNode) => T | undefined;
+  /** The same with its place: one item, or none where its shape is wrong. */
+  readonly placed: <T>(at: Path, shape: z.ZodType<T>) => readonly Placed<T>[];
+  /** Where the items of the list at `at` stand; none where there is no list. */
+  readonly items: (at: Path) => readonly Path[];
+  /** The texts that `field` has in `items`, whatever else is wrong with the item. */
+  readonly texts: (items: readonly Path[], field: string) => readonly Placed<string>[];
+}
+
+export function openReader(file: YamlFile, problems: Problem[]): Reader {
+  const report: Report = (at, rule) => {
+    problems.push(file.problemAt(at, pathText(at), rule));
+  };
+
+  function part<T>(at: Path, shape: z.ZodType<T>, absent?: YamlNode): T | undefined {
+    const node = nodeAt(file.root, at) ?? absent;
+    const result = shape.safeParse(node);
+    if (result.success) return result.data;
+    for (const issue of result.error.issues) {
+      const path = issue.path.filter((step) => typeof step !== 'symbol');
+      const place = [...at, ...path];
+      if (issue.code === 'unrecognized_keys') {
+        for (const key of issue.keys) {
+          report([...place, key], `unknown key${didYouMean(key, keysOf(shape))}`);
+        }
+      } else report(place, ruleOf(issue, nodeAt(file.root, place)));
+    }
+    return undefined;
+  }
+
+  return {
+    report,
+    part,
+    placed(at, shape) {
+      const value = part(at, shape);
+      return value === undefined ? [] : [{ at, value }];
+    },
+    items(at) {
+      const node = nodeAt(file.root, at);
+      if (node === undefined || node === '') return [];
+      if (Array.isArray(node)) return node.map((_, index) => [...at, index]);
+      report(at, 'must be a list');
+      return [];
+    },
+    texts(items, field) {
+      return items.flatMap((item) => {
+        const at = [...item, field];
+        const value = nodeAt(file.root, at);
+        return typeof value === 'string' ? [{ at, value }] : [];
+      });
+    },
+  };
+}
+
+function ruleOf(issue: z.core.$ZodIssue, node: YamlNode | undefined): string {
+  if (issue.code !== 'invalid_type') return issue.message;
+  if (node === undefined) return 'is required';
+  if (issue.expected === 'array') return 'must be a list';
+  if (issue.expected === 'string') {
+    return `must be a single value, not a ${isMapping(node) ? 'mapping' : 'list'}`;
+  }
+  return 'must be a mapping';
+}
+
+function keysOf(shape: z.ZodType): readonly string[] {
+  const object = shape instanceof z.ZodPipe ? shape.in : shape;
+  return object instanceof z.ZodObject ? Object.keys(object.shape) : [];
+}

@@ -1,0 +1,143 @@
+// Every setting: its default, how its text is read, what it is for. One name gives three spellings:
+// grpc_listen in the file, TOLLGATE_GRPC_LISTEN in the environment, --grpc-listen as a flag.
+
+import { resolve } from 'node:path';
+import { DAY_MS, MINUTE_MS, SECOND_MS } from '../base/units.js';
+import { limits } from '../limits.js';
+import { addressesText, addressText, localAddresses, tcpAddress } from './address.js';
+import {
+  bytes,
+  bytesText,
+  integer,
+  isRefused,
+  label,
+  matching,
+  oneOf,
+  onOrOff,
+  type Read,
+  type Refused,
+  refuse,
+  trueOrFalse,
+} from './scalars.js';
+
+export interface Setting<T> {
+  /** '' where nothing is set by default. */
+  readonly fallback: string;
+  readonly read: (text: string) => Resolved<T> | Refused;
+  readonly help: string;
+}
+
+export interface Resolved<T> {
+  readonly value: T;
+  /** The one form of the value, which reads as the same value again. */
+  readonly text: string;
+}
+
+export type SettingName = keyof typeof SETTINGS;
+type ValueOf<S> = S extends Setting<infer T> ? T : never;
+export type Values = { readonly [Name in SettingName]: ValueOf<(typeof SETTINGS)[Name]> };
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+const MIB = 1024 ** 2;
+const TIB = 1024 ** 4;
+
+export const SETTINGS = {
+  grpc_listen: setting('127.0.0.1:50051', localAddresses, {
+    help: 'gRPC: loopback and unix:///path addresses, comma between',
+    write: addressesText,
+  }),
+  ops_listen: setting('127.0.0.1:9464', tcpAddress, {
+    help: 'metrics and probes: any address',
+    write: addressText,
+  }),
+  http_listen: setting('', noHttp, { help: 'must stay unset: there is no HTTP listener yet' }),
+  data_dir: setting('./data', directory, { help: 'directory of journal and state' }),
+  log_level: setting('info', oneOf(LOG_LEVELS), { help: LOG_LEVELS.join(', ') }),
+  log_format: setting('json', oneOf(['json', 'pretty']), {
+    help: 'json or pretty; on a terminal the default is pretty',
+  }),
+  durability: setting('fsync', oneOf(['fsync', 'write']), {
+    help: 'fsync or write: what a call that does not say gets',
+  }),
+  auth: setting('off', authentication, { help: 'off: there is no access control yet' }),
+  deny_as_error: setting('false', trueOrFalse, { help: 'a denied quota is a status code' }),
+  require_data: setting('false', trueOrFalse, { help: 'refuse to begin an empty directory' }),
+  allow_filesystem: setting('', fileSystem, {
+    help: 'a network file system to put up with, by its name',
+  }),
+  reflection: setting('on', onOrOff, {
+    help: 'gRPC reflection, on or off',
+    write: (on) => (on ? 'on' : 'off'),
+  }),
+  id_retention_days: whole(limits.idRetentionMs / DAY_MS, 2, 3660, 'a repeat is known this long'),
+  late_days: whole(limits.eventPastMs / DAY_MS, 1, 3659, 'age of the oldest event accepted'),
+  future_minutes: whole(limits.eventFutureMs / MINUTE_MS, 0, 1440, 'events accepted from ahead'),
+  journal_bytes_max: size(limits.journalBytes, 32 * MIB, 1024 * TIB, 'bound of the journal'),
+  journal_segment_bytes: size(limits.segmentBytes, 16 * MIB, 1024 * MIB, 'one journal file'),
+  disk_reserve_bytes: size(limits.diskReserveBytes, 16 * MIB, TIB, 'disk space to leave free'),
+  checkpoint_interval_ms: whole(limits.checkpointIntervalMs, 100, 600_000, 'between checkpoints'),
+  scope_idle_days: whole(limits.scopeIdleMs / DAY_MS, 2, 366, 'counters of idle scopes end'),
+  drain_seconds: whole(limits.drainMs / SECOND_MS, 0, 3600, 'for calls in flight at the stop'),
+} as const;
+
+export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
+
+export function flagOf(name: string): string {
+  return `--${name.replaceAll('_', '-')}`;
+}
+
+export function variableOf(name: string): string {
+  return `TOLLGATE_${name.toUpperCase()}`;
+}
+
+/** One line per setting, for `--help`. */
+export function settingsHelp(): string {
+  return SETTING_NAMES.map((name) => {
+    const { fallback, help } = SETTINGS[name];
+    const usual = fallback === '' ? '' : ` (${fallback})`;
+    return `  ${flagOf(name).padEnd(26)}${help}${usual}\n`;
+  }).join('');
+}
+
+function setting<T>(
+  fallback: string,
+  read: Read<T>,
+  { help, write = String }: { readonly help: string; readonly write?: (value: T) => string },
+): Setting<T> {
+  return {
+    fallback,
+    help,
+    read(text) {
+      const value = read(text);
+      return isRefused(value) ? value : { value, text: write(value) };
+    },
+  };
+}
+
+function whole(fallback: number, min: number, max: number, help: string): Setting<number> {
+  return setting(String(fallback), integer(min, max), { help });
+}
+
+function size(fallback: number, min: number, max: number, help: string): Setting<number> {
+  return setting(bytesText(fallback), bytes(min, max), { help, write: bytesText });
+}
+
+function directory(text: string): string | Refused {
+  const path = label(1024)(text);
+  return isRefused(path) ? path : resolve(path);
+}
+
+function fileSystem(text: string): string | Refused {
+  const rule = 'must be the name of a file system, such as nfs';
+  return matching(/^[a-z0-9._-]{0,32}$/, rule)(text);
+}
+
+function authentication(text: string): 'off' | Refused {
+  if (text === 'off') return text;
+  if (text !== 'required') return refuse('must be off');
+  return refuse('access control does not exist yet: only off, which listens on loopback only');
+}
+
+function noHttp(text: string): '' | Refused {
+  return text === '' ? text : refuse('no HTTP listener exists yet: leave it unset');
+}

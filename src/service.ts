@@ -1,0 +1,399 @@
+// The composition root: opens everything in dependency order and closes it in reverse. Nothing else
+// knows the whole.
+
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { replaceFile } from './base/replace-file.js';
+import { type Clock, systemClock } from './base/clock.js';
+import { Failure, messageOf } from './base/failure.js';
+import { openIdSource } from './base/ids.js';
+import { MINUTE_MS } from './base/units.js';
+import type { Config } from './config.js';
+import { rememberingInterval } from './domain/metering/calendar.js';
+import { type GrpcServer, openGrpcServer } from './grpc/server.js';
+import type { Edge } from './grpc/unary.js';
+import { type Files, realFiles } from './journal/files.js';
+import { checkFilesystem } from './journal/filesystem.js';
+import { takeLock } from './journal/lock.js';
+import { limits } from './limits.js';
+import { type Core, commit } from './operations/core.js';
+import { openDenials } from './operations/denials.js';
+import { openTermsBook } from './operations/rules.js';
+import { endProcess } from './ops/end-process.js';
+import { gaugesOf } from './ops/gauges.js';
+import { type OpsServer, openOpsServer } from './ops/ops-server.js';
+import { checkpointTurn } from './pumps/checkpoint.js';
+import { expireReservations } from './pumps/expire-reservations.js';
+import { pruneIdsTurn } from './pumps/prune-ids.js';
+import { type Pump, startPump } from './pumps/pump.js';
+import { summariseDenials } from './pumps/summarise-denials.js';
+import { type Machine, watchMachine } from './pumps/watch-machine.js';
+import { type OpenedState, openState } from './state/open.js';
+import { keys } from './state/tables.js';
+import { setAside } from './state/set-aside.js';
+import { type Log, openLog } from './telemetry/log.js';
+import { type Metrics, openMetrics } from './telemetry/metrics.js';
+import { version } from './ops/cli/version.js';
+
+export interface ServiceOptions {
+  readonly config: Config;
+  readonly log: Log;
+  /** For tests: another disk, another clock. */
+  readonly files?: Files;
+  readonly clock?: Clock;
+  /** The state can no longer be trusted: nothing may be answered after it. */
+  readonly onFatal: (error: Error) => void;
+}
+
+export interface Addresses {
+  readonly grpc: readonly string[];
+  readonly http: readonly string[];
+  readonly ops: readonly string[];
+}
+
+export interface Service {
+  readonly addresses: Addresses;
+  readonly core: Core;
+  /** Drains, syncs, writes a checkpoint, closes. Safe to call twice. */
+  readonly close: () => Promise<void>;
+}
+
+const ADDRESSES = 'addresses.json';
+
+export async function openService(options: ServiceOptions): Promise<Service> {
+  const { config, log } = options;
+  const clock = options.clock ?? systemClock;
+  const files = options.files ?? realFiles;
+  const { dataDir } = config;
+  mkdirSync(dataDir, { recursive: true, mode: 0o750 });
+  const filesystem = fitFilesystem(config, log);
+  const lock = await takeLock(dataDir);
+  const closers: (() => Promise<void>)[] = [() => lock.release()];
+  const phase: Phase = { started: false, draining: false, why: 'replaying the journal' };
+  try {
+    rmSync(join(dataDir, ADDRESSES), { force: true });
+    const metrics = openMetrics({ version: version(), clock });
+    closers.push(async () => metrics.close());
+    let state: OpenedState | undefined;
+    const stalledMs = () => state?.journal.stalledMs() ?? 0;
+    const ops = await openOps(options, metrics, phase, stalledMs);
+    closers.push(() => ops.close());
+    state = await openState({
+      directory: dataDir,
+      files,
+      clock,
+      segmentBytes: config.segmentBytes,
+      journalBytesMax: config.journalBytesMax,
+      requireData: config.requireData,
+      events: journalEvents(options, metrics),
+    });
+    announceState(log, metrics, state);
+    const core = openCore(config, log, metrics, state, clock, phase);
+    await seedCatalogue(core, config, log);
+    const machine = openMachine(options, clock, files, state);
+    metrics.gauges(gaugesOf({ state, machine, config, filesystem: filesystem.warning }));
+    const pumps = startPumps(options, core, state, machine);
+    const edge = edgeOf(options, core, metrics);
+    const grpc = await openGrpcServer({
+      edge,
+      addresses: config.grpcListen,
+      reflection: config.reflection ? 'on' : 'off',
+      denyAsError: config.denyAsError ? 'always' : 'asked',
+      benchNoop: config.benchNoop ? 'on' : 'off',
+    });
+    closers.push(() => closeAll(config, log, core, state as OpenedState, grpc, pumps, phase));
+    const addresses = { grpc: grpc.bound, http: [], ops: [hostPort(ops)] };
+    await publish(config, addresses, clock);
+    closers.push(async () => rmSync(join(dataDir, ADDRESSES), { force: true }));
+    grpc.setServing('SERVING');
+    phase.started = true;
+    log.info('serving', { ...addresses, data_dir: dataDir, catalogue: config.catalogueSource });
+    if (config.auth === 'off') {
+      log.warn('auth_off', { hint: 'no credential is asked for: loopback and Unix sockets only' });
+    }
+    return { addresses, core, close: once(() => closeInReverse(closers)) };
+  } catch (error) {
+    await closeInReverse(closers);
+    throw error;
+  }
+}
+
+interface Phase {
+  started: boolean;
+  draining: boolean;
+  why: string;
+}
+
+function fitFilesystem(config: Config, log: Log): { readonly warning: string } {
+  const { name, verdict, why } = checkFilesystem(config.dataDir);
+  if (verdict === 'fit') return { warning: '' };
+  if (verdict === 'refused' && config.allowFilesystem !== name) {
+    throw new Failure(
+      'FILESYSTEM_REFUSED',
+      `${config.dataDir} lies on ${name}, ${why}: the journal cannot keep its promises there. ` +
+        `TOLLGATE_ALLOW_FILESYSTEM=${name} insists`,
+    );
+  }
+  log.warn('filesystem', { name, why, data_dir: config.dataDir });
+  return { warning: name };
+}
+
+function openOps(
+  options: ServiceOptions,
+  metrics: Metrics,
+  phase: Phase,
+  stalledMs: () => number,
+): Promise<OpsServer> {
+  const { config, log } = options;
+  const health = (ok: boolean, why: string) => ({ ok, why: ok ? '' : why });
+  return openOpsServer({
+    address: config.opsListen,
+    metrics,
+    isLive: () => health(stalledMs() < limits.syncHangMs, 'a write to the journal hangs'),
+    isReady: () =>
+      health(phase.started && !phase.draining, phase.draining ? 'draining' : phase.why),
+    isStarted: () => health(phase.started, phase.why),
+    onTrouble: (what, error) => log.warn('ops_trouble', { what, error }),
+  });
+}
+
+function journalEvents(options: ServiceOptions, metrics: Metrics) {
+  const { log } = options;
+  return {
+    onBatch(entries: number, _bytes: number, syncMs: number) {
+      metrics.journalEntries.add(entries);
+      metrics.journalBatchEntries.observe(entries);
+      metrics.journalSyncMs.observe(syncMs);
+    },
+    onRotated(number: number) {
+      metrics.journalSegments.add();
+      log.info('segment_rotated', { segment: number });
+    },
+    onTrouble: (what: string, error: unknown) => log.warn('journal_trouble', { what, error }),
+    onFatal: options.onFatal,
+  };
+}
+
+function announceState(log: Log, metrics: Metrics, state: OpenedState): void {
+  const { identity, created, torn, replayed, rebuilt, journal } = state;
+  if (created) log.warn('data_created', { uuid: identity.uuid });
+  if (torn) {
+    metrics.journalTornTails.add();
+    log.warn('torn_tail_cut', { after_sequence: journal.lastSequence() });
+  }
+  if (rebuilt !== '') log.warn('state_rebuilt', { why: rebuilt });
+  log.info('journal_open', {
+    uuid: identity.uuid,
+    incarnation: identity.incarnation,
+    epoch: identity.epoch,
+    sequence: journal.lastSequence(),
+    replayed,
+  });
+}
+
+function openCore(
+  config: Config,
+  log: Log,
+  metrics: Metrics,
+  state: OpenedState,
+  clock: Clock,
+  phase: Phase,
+): Core {
+  const tiers = new Set<string>();
+  return {
+    fold: state.fold,
+    journal: state.journal,
+    indexes: state.indexes,
+    clock,
+    ids: openIdSource(),
+    metrics,
+    denials: openDenials(),
+    terms: openTermsBook(),
+    monthAt: rememberingInterval('MONTH'),
+    settings: {
+      eventPastMs: config.eventPastMs,
+      eventFutureMs: config.eventFutureMs,
+      scopeIdleMs: config.scopeIdleMs,
+    },
+    onUnknownTier(tier) {
+      if (tiers.has(tier) || tiers.size >= limits.unknownTiersNamed) return;
+      tiers.add(tier);
+      log.warn('unknown_tier', { tier, counted_as: '1.0' });
+    },
+    draining: () => phase.draining,
+  };
+}
+
+/** A changed catalogue is a fact like any other, before anything is decided by it. */
+async function seedCatalogue(core: Core, config: Config, log: Log): Promise<void> {
+  const document = JSON.stringify(config.catalogue);
+  const note = core.fold.tables.notes.get(keys.catalogue);
+  if (note?.text === document) return;
+  const next = (note?.version ?? 0) + 1;
+  commit(core, { kind: 'catalogue', atMs: core.clock.wallMs(), version: next, document });
+  await core.journal.drain();
+  log.info('catalogue_changed', { version: next, source: config.catalogueSource });
+}
+
+function openMachine(
+  options: ServiceOptions,
+  clock: Clock,
+  files: Files,
+  state: OpenedState,
+): Machine {
+  const { config, log } = options;
+  return watchMachine({
+    directory: config.dataDir,
+    files,
+    clock,
+    journal: state.journal,
+    rotation: state.rotation,
+    diskReserveBytes: config.diskReserveBytes,
+    journalBytesMax: config.journalBytesMax,
+    onDisk: (disk, freeBytes) => log.warn(`disk_${disk}`, { free_bytes: freeBytes }),
+    onClock: (apartMs) => log.warn('clock_disagreement', { apart_ms: Math.round(apartMs) }),
+    onJournalNearlyFull: (bytes) => log.warn('journal_nearly_full', { bytes }),
+    onHang(stalledMs) {
+      log.fatalSync('journal_hangs', { stalled_ms: Math.round(stalledMs) });
+      endProcess();
+    },
+  });
+}
+
+function startPumps(
+  options: ServiceOptions,
+  core: Core,
+  state: OpenedState,
+  machine: Machine,
+): readonly Pump[] {
+  const { config, log } = options;
+  const { journal, indexes, checkpoints, saveIdentity } = state;
+  const { clock, metrics } = core;
+  const onError = (name: string, error: unknown) => {
+    if (error instanceof Failure && setAside(config.dataDir, error)) options.onFatal(error);
+    else log.error('pump_failed', { pump: name, error });
+  };
+  const pump = (name: string, everyMs: number, turn: Pump['stop'] | (() => void)) =>
+    startPump({ name, everyMs, turn, onError });
+  const intervalMs = config.checkpointIntervalMs;
+  const prune = pruneIdsTurn({
+    indexes,
+    clock,
+    retentionMs: config.idRetentionMs,
+    disagreementMs: machine.disagreementMs,
+  });
+  return [
+    pump(
+      'checkpoint',
+      Math.min(intervalMs, 500),
+      checkpointTurn({ checkpoints, journal, metrics, clock, intervalMs, saveIdentity }),
+    ),
+    pump('index', 200, async () => {
+      await indexes.tend();
+      await prune();
+    }),
+    pump('expire', 100, () => expireReservations(core)),
+    pump('denials', MINUTE_MS, () => summariseDenials(core)),
+    pump('machine', 1000, machine.turn),
+  ];
+}
+
+function edgeOf(options: ServiceOptions, core: Core, metrics: Metrics): Edge {
+  const { config, log } = options;
+  return {
+    core,
+    recorder: metrics.rpc,
+    calls: new Set(),
+    onError(method, error) {
+      log.error('call_failed', { method, error });
+      const trusted = error instanceof Failure && !setAside(config.dataDir, error);
+      if (!trusted) options.onFatal(error instanceof Error ? error : new Error(String(error)));
+    },
+  };
+}
+
+/** Drain → stop the pumps → last entries → checkpoint. A crash at any point loses nothing. */
+async function closeAll(
+  config: Config,
+  log: Log,
+  core: Core,
+  state: OpenedState,
+  grpc: GrpcServer,
+  pumps: readonly Pump[],
+  phase: Phase,
+): Promise<void> {
+  phase.draining = true;
+  grpc.setServing('NOT_SERVING');
+  log.info('draining', { deadline_ms: config.drainMs });
+  await grpc.close(config.drainMs);
+  summariseDenials(core);
+  await state.journal.drain();
+  for (const pump of pumps) await pump.stop();
+  await state.checkpoints.run();
+  await state.saveIdentity();
+  await state.journal.close();
+  await state.close();
+  log.info('closed', { sequence: state.journal.syncedSequence() });
+}
+
+async function publish(config: Config, addresses: Addresses, clock: Clock): Promise<void> {
+  const text = JSON.stringify({
+    pid: process.pid,
+    instance: `${process.pid}@${config.dataDir}`,
+    started: new Date(clock.wallMs()).toISOString(),
+    ...addresses,
+  });
+  await replaceFile(config.dataDir, ADDRESSES, `${text}\n`);
+}
+
+function hostPort({ address: { host, port } }: OpsServer): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+async function closeInReverse(closers: (() => Promise<void>)[]): Promise<void> {
+  for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
+}
+
+function once(act: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  return () => {
+    running ??= act();
+    return running;
+  };
+}
+
+/** Serves until SIGTERM or SIGINT; a second signal ends at once. Resolves with the exit code. */
+export async function runServe(config: Config): Promise<number> {
+  const log = openLog({ level: config.logLevel, format: config.logFormat });
+  const onFatal = (error: Error) => {
+    log.fatalSync('fatal', { error });
+    process.exit(1);
+  };
+  process.on('uncaughtException', onFatal);
+  process.on('unhandledRejection', (reason) => {
+    onFatal(reason instanceof Error ? reason : new Error(messageOf(reason)));
+  });
+  const stop = signalled(log);
+  const service = await openService({ config, log, onFatal });
+  log.info('stopping', { signal: await stop });
+  await service.close();
+  log.flush();
+  return 0;
+}
+
+function signalled(log: Log): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let signals = 0;
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        if (++signals === 1) {
+          resolve(signal);
+          return;
+        }
+        log.fatalSync('second_signal', { signal, hint: 'what was acknowledged is durable' });
+        process.exit(1);
+      });
+    }
+  });
+}
+

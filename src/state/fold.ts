@@ -1,0 +1,440 @@
+// The fold: what the journal's entries add up to. `apply` reads nothing but the entry and the state,
+// so replay gives the same state again (I2). Answers are read from here; only `apply` changes it.
+
+import { assert, present, unreachable } from '../base/assert.js';
+import type { Clock } from '../base/clock.js';
+import { DAY_MS, type EpochMs, MINUTE_MS, type Sequence } from '../base/units.js';
+import { intervalAt, UTC } from '../domain/metering/calendar.js';
+import { addEvent, type Cell, emptyCell, isLater } from '../domain/metering/cell.js';
+import { type Catalogue, compileCatalogue } from '../domain/plans/catalogue.js';
+import type { CatalogueDocument } from '../domain/plans/document.js';
+import type { EndEntry, Entry, HoldItem, Labels, RecordEntry } from '../journal/entry.js';
+import {
+  ACCOUNTS_REMEMBERED,
+  type Account,
+  LABEL_SETS_REMEMBERED,
+  type MeterAccount,
+  type PagePointer,
+} from './account.js';
+import { combinationKey, type CountedSince, countedSince } from './combinations.js';
+import { applyChange, emptyCounter } from './counter.js';
+import { type Holds, openHolds } from './holds.js';
+import { eventIdKey, reservationIdKey } from './id-key.js';
+import type { Indexes } from './index/indexes.js';
+import { kept } from './kept.js';
+import type { Store } from './store.js';
+import { type Bucket, keys, LABEL_SETS_PER_PAGE, openTables, type Tables } from './tables.js';
+import type { Counter, LabelSet, Levels, Page } from './values.js';
+
+export const QUARTER_MS = 15 * MINUTE_MS;
+
+export interface Fold {
+  readonly tables: Tables;
+  readonly holds: Holds;
+  readonly catalogue: () => Catalogue | undefined;
+  readonly organisations: () => number;
+  /** Since when a combination of the catalogue is counted; 0 from the beginning. */
+  readonly countedSinceMs: (meter: string, combination: string) => EpochMs;
+  /** Undefined for an organisation that no entry has named. */
+  readonly account: (orgId: string) => Account | undefined;
+  /** The meter's part of an account, made where it is new. */
+  readonly meterAccount: (account: Account, meter: string) => MeterAccount;
+  readonly counter: (
+    account: Account,
+    meter: string,
+    combination: string,
+    scopeValues: string,
+  ) => Counter | undefined;
+  readonly labelSet: (account: Account, meter: string, text: string) => LabelSet | undefined;
+  readonly levels: (account: Account, meter: string) => Levels | undefined;
+  readonly page: (
+    organisation: number,
+    meter: string,
+    bucket: Bucket,
+    startMs: EpochMs,
+    pageNumber: number,
+  ) => Page | undefined;
+  /** Makes the entry part of the state. `idKey`: of its event or reservation, where it is at hand. */
+  readonly apply: (entry: Entry, sequence: Sequence, crc: number, idKey?: Uint32Array) => void;
+  /** Adds the entry's ids to the indexes only: replay of what LMDB covers already. */
+  readonly index: (entry: Entry, sequence: Sequence, idKey?: Uint32Array) => void;
+}
+
+/** Text of a label set, which finds its id. */
+export function labelText(labels: Labels): string {
+  const first = labels[0];
+  if (first === undefined) return '';
+  if (labels.length === 1) return `${first[0]}\u0002${first[1]}`;
+  return labels.map(([key, value]) => `${key}\u0002${value}`).join('\u0001');
+}
+
+export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
+  const tables = openTables(store);
+  const holds = openHolds(tables.holds, clock);
+  const accounts = new Map<string, Account>();
+  const saved = tables.notes.get(keys.catalogue);
+  let catalogue = saved && compileCatalogue(parseDocument(saved.text), saved.version);
+  const organisationCount = tables.notes.get(keys.organisations);
+  let organisations = organisationCount?.version ?? 0;
+  const savedSince = tables.notes.get(keys.combinations);
+  let since: CountedSince = new Map(savedSince && JSON.parse(savedSince.text));
+
+  function account(orgId: string): Account | undefined {
+    const known = accounts.get(orgId);
+    if (known?.organisation.live) return known;
+    const organisation = tables.organisations.get(keys.organisation(orgId));
+    if (organisation === undefined) return undefined;
+    if (accounts.size >= ACCOUNTS_REMEMBERED) accounts.clear();
+    const made: Account = { organisation, meters: new Map() };
+    accounts.set(orgId, made);
+    return made;
+  }
+
+  function meterAccount(of: Account, meter: string): MeterAccount {
+    const known = of.meters.get(meter);
+    if (known?.series.live) return known;
+    const { number } = of.organisation;
+    const key = keys.series(number, meter);
+    const series =
+      tables.series.get(key) ??
+      tables.series.add({
+        key,
+        ...kept(),
+        organisation: number,
+        meter,
+        labelSets: 0,
+        monthMs: 0,
+        labelSetsInMonth: 0,
+        firstMs: Number.MAX_SAFE_INTEGER,
+        lastMs: 0,
+      });
+    const made: MeterAccount = {
+      series,
+      counters: new Map(),
+      labelSets: new Map(),
+      day: undefined,
+      quarter: undefined,
+      levels: undefined,
+    };
+    of.meters.set(meter, made);
+    return made;
+  }
+
+  function counter(
+    of: Account,
+    meter: string,
+    combination: string,
+    scopeValues: string,
+  ): Counter | undefined {
+    const remembered = of.meters.get(meter)?.counters;
+    if (scopeValues === '') {
+      const known = remembered?.get(combination);
+      if (known?.live) {
+        known.used = true;
+        return known;
+      }
+    }
+    const key = keys.counter(of.organisation.number, meter, combination, scopeValues);
+    const found = tables.counters.get(key);
+    if (found !== undefined && scopeValues === '') remembered?.set(combination, found);
+    return found;
+  }
+
+  function counterToChange(
+    of: Account,
+    meter: string,
+    combination: string,
+    scopeValues: string,
+  ): Counter {
+    const found = counter(of, meter, combination, scopeValues);
+    if (found !== undefined) {
+      tables.counters.touch(found);
+      return found;
+    }
+    const key = keys.counter(of.organisation.number, meter, combination, scopeValues);
+    return tables.counters.add(emptyCounter(key));
+  }
+
+  function labelSet(of: Account, meter: string, text: string): LabelSet | undefined {
+    const remembered = of.meters.get(meter)?.labelSets;
+    const known = remembered?.get(text);
+    if (known?.live) return known;
+    const found = tables.labelSets.get(keys.labelSet(of.organisation.number, meter, text));
+    if (found !== undefined && remembered !== undefined) {
+      if (remembered.size >= LABEL_SETS_REMEMBERED) remembered.clear();
+      remembered.set(text, found);
+    }
+    return found;
+  }
+
+  /** The id of the entry's label set; new ones are counted in the month of the event. */
+  function labelSetToUse(of: Account, at: MeterAccount, entry: RecordEntry): number {
+    const text = labelText(entry.rollup);
+    const { number } = of.organisation;
+    const { series } = at;
+    const monthMs = monthOf(entry.eventTimeMs, series.monthMs);
+    const known = labelSet(of, entry.meter, text);
+    if (known !== undefined && known.monthMs >= monthMs) return known.id;
+    tables.series.touch(series);
+    if (monthMs > series.monthMs) {
+      series.monthMs = monthMs;
+      series.labelSetsInMonth = 0;
+    }
+    series.labelSetsInMonth++;
+    if (known !== undefined) {
+      tables.labelSets.touch(known);
+      known.monthMs = monthMs;
+      return known.id;
+    }
+    const id = series.labelSets++;
+    const { meter, rollup: labels } = entry;
+    tables.labelSets.add({ key: keys.labelSet(number, meter, text), ...kept(), id, monthMs });
+    tables.labelNames.add({ key: keys.labelName(number, meter, id), ...kept(), labels });
+    return id;
+  }
+
+  function pageToChange(
+    pointer: PagePointer | undefined,
+    of: Account,
+    meter: string,
+    bucket: Bucket,
+    startMs: EpochMs,
+    number: number,
+  ): PagePointer {
+    if (pointer?.page.live && pointer.startMs === startMs && pointer.number === number) {
+      pointer.page.used = true;
+      tables.pages.touch(pointer.page);
+      return pointer;
+    }
+    const key = keys.page(of.organisation.number, meter, bucket, startMs, number);
+    let page = tables.pages.get(key);
+    if (page === undefined) page = tables.pages.add({ key, ...kept(), cells: new Map() });
+    else tables.pages.touch(page);
+    return { startMs, number, page };
+  }
+
+  function applyRecord(
+    entry: RecordEntry,
+    sequence: Sequence,
+    crc: number,
+    idKey: Uint32Array,
+  ): void {
+    const of = present(account(entry.orgId), 'the organisation of an event');
+    const { meter, eventTimeMs } = entry;
+    const at = meterAccount(of, meter);
+    const id = labelSetToUse(of, at, entry);
+    const number = Math.floor(id / LABEL_SETS_PER_PAGE);
+    const dayMs = Math.floor(eventTimeMs / DAY_MS) * DAY_MS;
+    const quarterMs = Math.floor(eventTimeMs / QUARTER_MS) * QUARTER_MS;
+    at.day = pageToChange(at.day, of, meter, 'day', dayMs, number);
+    at.quarter = pageToChange(at.quarter, of, meter, 'quarter', quarterMs, number);
+    const hashLow = ((idKey[0] as number) ^ crc) >>> 0;
+    const hashHigh = ((idKey[1] as number) + crc) >>> 0;
+    addEvent(cellOf(at.day.page, id), entry, sequence, hashLow, hashHigh);
+    addEvent(cellOf(at.quarter.page, id), entry, sequence, hashLow, hashHigh);
+    widen(at, quarterMs);
+    if (entry.aggregation === 'LAST') applyLevel(of, at, entry, sequence);
+    applyCounters(of, entry);
+  }
+
+  function widen(at: MeterAccount, quarterMs: EpochMs): void {
+    const { series } = at;
+    if (quarterMs >= series.firstMs && quarterMs <= series.lastMs) return;
+    tables.series.touch(series);
+    series.firstMs = Math.min(series.firstMs, quarterMs);
+    series.lastMs = Math.max(series.lastMs, quarterMs);
+  }
+
+  function applyCounters(of: Account, entry: RecordEntry): void {
+    const { meter } = entry;
+    const raised = entry.counters.map((change) => {
+      const { combination, scopeValues } = change;
+      const target = counterToChange(of, meter, combination, scopeValues);
+      const window = applyChange(target, change, entry.atMs);
+      if (entry.aggregation === 'UNIQUE') {
+        markSeen(of, meter, combination, scopeValues, entry.subject, change.windowStartMs);
+      }
+      return window;
+    });
+    for (const { counter: index, percent, limit } of entry.thresholds) {
+      const window = present(raised[index], 'the counter of a threshold');
+      if (window.raisedLimit !== limit) {
+        window.raised = [];
+        window.raisedLimit = limit;
+      }
+      window.raised.push(percent);
+    }
+  }
+
+  function markSeen(
+    of: Account,
+    meter: string,
+    combination: string,
+    scopeValues: string,
+    value: string,
+    startMs: EpochMs,
+  ): void {
+    const key = keys.seen(of.organisation.number, meter, combination, scopeValues, value);
+    const seen = tables.seen.get(key);
+    if (seen === undefined) {
+      tables.seen.add({ key, ...kept(), starts: [startMs] });
+      return;
+    }
+    if (seen.starts.includes(startMs)) return;
+    tables.seen.touch(seen);
+    seen.starts = [...seen.starts, startMs].sort((a, b) => b - a).slice(0, 2);
+  }
+
+  function levels(of: Account, meter: string): Levels | undefined {
+    return tables.levels.get(keys.levels(of.organisation.number, meter));
+  }
+
+  function applyLevel(of: Account, at: MeterAccount, entry: RecordEntry, sequence: Sequence): void {
+    if (!at.levels?.live) {
+      const key = keys.levels(of.organisation.number, entry.meter);
+      at.levels =
+        tables.levels.get(key) ??
+        tables.levels.add({ key, ...kept(), sources: new Map(), total: 0n });
+    }
+    const { subject, eventTimeMs: timeMs, quanta, labels } = entry;
+    const before = at.levels.sources.get(subject);
+    const level = { timeMs, sequence, quanta, labels };
+    if (!isLater(level, before)) return;
+    tables.levels.touch(at.levels);
+    at.levels.sources.set(subject, level);
+    at.levels.total += quanta - (before?.quanta ?? 0n);
+  }
+
+  function changeReserved(orgId: string, items: readonly HoldItem[], sign: 1n | -1n): void {
+    const of = present(account(orgId), 'the organisation of a hold');
+    for (const item of items) {
+      meterAccount(of, item.meter);
+      for (const { combination, scopeValues, reserved } of item.counters) {
+        const target = counterToChange(of, item.meter, combination, scopeValues);
+        target.reserved += sign * reserved;
+        assert(target.reserved >= 0n, 'no more is freed than was reserved');
+      }
+    }
+  }
+
+  function applyEnd(entry: EndEntry): void {
+    const { orgId, reservationId } = entry;
+    const hold = holds.find(orgId, reservationId);
+    if (hold === undefined) {
+      assert(entry.kind === 'settle' && entry.late, 'only a late settlement finds no hold');
+      return;
+    }
+    changeReserved(orgId, hold.items, -1n);
+    holds.remove(orgId, reservationId);
+  }
+
+  function index(entry: Entry, sequence: Sequence, idKey?: Uint32Array): void {
+    switch (entry.kind) {
+      case 'record': {
+        const of = present(account(entry.orgId), 'the organisation of an event');
+        const key = idKey ?? eventIdKey(entry.orgId, entry.eventId);
+        indexes.addId(key, entry.fingerprint, sequence, entry.atMs);
+        indexes.addEvent(of.organisation.number, entry.eventTimeMs, sequence);
+        return;
+      }
+      case 'settle':
+      case 'release':
+      case 'expire': {
+        const key = idKey ?? reservationIdKey(entry.orgId, entry.reservationId);
+        indexes.addId(key, entry.fingerprint, sequence, entry.atMs);
+        return;
+      }
+      default:
+    }
+  }
+
+  function apply(entry: Entry, sequence: Sequence, crc: number, idKey?: Uint32Array): void {
+    switch (entry.kind) {
+      case 'record':
+        applyRecord(entry, sequence, crc, idKey ?? eventIdKey(entry.orgId, entry.eventId));
+        return;
+      case 'catalogue':
+        catalogue = compileCatalogue(parseDocument(entry.document), entry.version);
+        since = countedSince(catalogue, since, organisations === 0 ? 0 : entry.atMs);
+        saveNote(tables, keys.catalogue, entry.version, entry.document);
+        saveNote(tables, keys.combinations, entry.version, JSON.stringify([...since]));
+        return;
+      case 'organisation':
+        tables.organisations.add({
+          key: keys.organisation(entry.orgId),
+          ...kept(),
+          orgId: entry.orgId,
+          number: entry.number,
+        });
+        organisations = entry.number;
+        saveNote(tables, keys.organisations, entry.number, '');
+        return;
+      case 'reserve': {
+        const { atMs, ttlMs, kind, ...rest } = entry;
+        changeReserved(entry.orgId, entry.items, 1n);
+        holds.put({ ...rest, sequence, createdMs: atMs, expiresMs: atMs + ttlMs });
+        return;
+      }
+      case 'extend': {
+        const hold = present(holds.find(entry.orgId, entry.reservationId), 'the extended hold');
+        holds.put({ ...hold, expiresMs: entry.atMs + entry.ttlMs });
+        return;
+      }
+      case 'settle':
+      case 'release':
+      case 'expire':
+        applyEnd(entry);
+        return;
+      case 'denials':
+        return;
+      default:
+        unreachable(entry);
+    }
+  }
+
+  return {
+    tables,
+    holds,
+    catalogue: () => catalogue,
+    organisations: () => organisations,
+    countedSinceMs: (meter, combination) => since.get(combinationKey(meter, combination)) ?? 0,
+    account,
+    meterAccount,
+    counter,
+    labelSet,
+    levels,
+    page: (organisation, meter, bucket, startMs, number) =>
+      tables.pages.get(keys.page(organisation, meter, bucket, startMs, number)),
+    apply,
+    index,
+  };
+}
+
+function cellOf(page: Page, id: number): Cell {
+  const known = page.cells.get(id);
+  if (known !== undefined) return known;
+  const cell = emptyCell();
+  page.cells.set(id, cell);
+  return cell;
+}
+
+/** Start of the UTC month of an event; `guessMs` saves the calendar where it is right. */
+function monthOf(eventTimeMs: EpochMs, guessMs: EpochMs): EpochMs {
+  if (eventTimeMs >= guessMs && eventTimeMs < guessMs + 28 * DAY_MS) return guessMs;
+  return intervalAt('MONTH', eventTimeMs, UTC).startMs;
+}
+
+function saveNote(tables: Tables, key: string, version: number, text: string): void {
+  const note = tables.notes.get(key);
+  if (note === undefined) {
+    tables.notes.add({ key, ...kept(), version, text });
+    return;
+  }
+  tables.notes.touch(note);
+  note.version = version;
+  note.text = text;
+}
+
+function parseDocument(text: string): CatalogueDocument {
+  return JSON.parse(text) as CatalogueDocument;
+}

@@ -1,0 +1,191 @@
+// Memory over LMDB. `get` looks in memory, then in LMDB; `touch` comes before every change. A
+// checkpoint captures the values changed up to one batch boundary while changes go on: a value that
+// is about to change is written out first (copy on write, one number compared on the hot path).
+
+import { crc32 } from 'node:zlib';
+import { Failure } from '../base/failure.js';
+import { hash128 } from '../base/hash.js';
+import type { Codec, Kept } from './kept.js';
+
+/** The durable side, as the store needs it. */
+export interface Reader {
+  readonly get: (key: Buffer) => Buffer | undefined;
+  readonly range: (prefix: string) => Iterable<{ key: string; value: Buffer }>;
+}
+
+export interface Table<V extends Kept> {
+  readonly get: (key: string) => V | undefined;
+  /** A new value; it counts as changed. */
+  readonly add: (value: V) => V;
+  /** Before a change. */
+  readonly touch: (value: V) => void;
+  /** Every value of the table, from LMDB: at opening, before anything is in memory. */
+  readonly loadAll: () => V[];
+  readonly resident: () => Iterable<V>;
+}
+
+export interface CapturedValue {
+  readonly key: Buffer;
+  readonly value: Buffer;
+}
+
+export interface Capture {
+  /** Encodes some more values; true when all are. */
+  readonly step: () => boolean;
+  readonly values: readonly CapturedValue[];
+}
+
+export interface Store {
+  readonly table: <V extends Kept>(codec: Codec<V>) => Table<V>;
+  readonly dirtyValues: () => number;
+  readonly residentValues: () => number;
+  /** Fixes the values as they are now; they are encoded step by step or just before they change. */
+  readonly capture: () => Capture;
+  /** Lets clean values that were not used since the last sweep leave memory, above `keep`. */
+  readonly sweep: (keep: number) => void;
+}
+
+const LMDB_KEY_BYTES_MAX = 500;
+const VALUES_PER_STEP = 64;
+const CRC_BYTES = 4;
+
+interface AnyTable {
+  readonly values: Map<string, Kept>;
+  readonly codec: Codec<Kept>;
+}
+
+export function openStore(reader: Reader): Store {
+  const tables = new Map<string, AnyTable>();
+  let epoch = 1;
+  let dirty: Kept[] = [];
+  let captured: CapturedValue[] = [];
+
+  function encode(value: Kept): CapturedValue {
+    const codec = tables.get(value.key.charAt(0))?.codec;
+    if (codec === undefined) throw new Failure('TABLE_UNKNOWN', value.key.charAt(0));
+    const key = storedKey(value.key);
+    return { key, value: sealValue(key, JSON.stringify(codec.encode(value))) };
+  }
+
+  /** In the interval before: part of the running capture and not encoded yet. */
+  function captureFirst(value: Kept): void {
+    if (value.epoch === epoch - 1) captured.push(encode(value));
+  }
+
+  function touch(value: Kept): void {
+    if (value.epoch === epoch) return;
+    if (value.epoch !== 0) captureFirst(value);
+    value.epoch = epoch;
+    dirty.push(value);
+  }
+
+  function table<V extends Kept>(codec: Codec<V>): Table<V> {
+    const values = new Map<string, V>();
+    tables.set(codec.prefix, {
+      values: values as unknown as Map<string, Kept>,
+      codec: codec as unknown as Codec<Kept>,
+    });
+    const decode = (key: string, stored: Buffer): V =>
+      codec.decode(key, JSON.parse(openValue(storedKey(key), stored)) as never);
+    return {
+      get(key) {
+        const resident = values.get(key);
+        if (resident !== undefined) {
+          resident.used = true;
+          return resident;
+        }
+        const stored = reader.get(storedKey(key));
+        if (stored === undefined) return undefined;
+        const value = decode(key, stored);
+        values.set(key, value);
+        return value;
+      },
+      add(value) {
+        values.set(value.key, value);
+        touch(value);
+        return value;
+      },
+      touch,
+      loadAll() {
+        for (const { key, value } of reader.range(codec.prefix)) {
+          values.set(key, decode(key, value));
+        }
+        return [...values.values()];
+      },
+      resident: () => values.values(),
+    };
+  }
+
+  return {
+    table,
+    dirtyValues: () => dirty.length,
+    residentValues: () => [...tables.values()].reduce((sum, { values }) => sum + values.size, 0),
+    capture() {
+      const list = dirty;
+      const own = epoch;
+      dirty = [];
+      captured = [];
+      epoch++;
+      let position = 0;
+      const values = captured;
+      return {
+        values,
+        step() {
+          const end = Math.min(list.length, position + VALUES_PER_STEP);
+          for (; position < end; position++) {
+            const value = list[position] as Kept;
+            if (value.epoch !== own) continue;
+            values.push(encode(value));
+            value.epoch = 0;
+          }
+          return position === list.length;
+        },
+      };
+    },
+    sweep(keep) {
+      let surplus = [...tables.values()].reduce((sum, { values }) => sum + values.size, 0) - keep;
+      if (surplus <= 0) return;
+      for (const { values } of tables.values()) surplus = sweepTable(values, surplus);
+    },
+  };
+}
+
+function sweepTable(values: Map<string, Kept>, surplus: number): number {
+  let left = surplus;
+  for (const value of values.values()) {
+    if (left <= 0) return 0;
+    if (value.used || value.epoch !== 0) {
+      value.used = false;
+      continue;
+    }
+    value.live = false;
+    values.delete(value.key);
+    left--;
+  }
+  return left;
+}
+
+/** LMDB bounds its keys: a long one (scope values, say) stands by its hash. */
+function storedKey(key: string): Buffer {
+  const bytes = Buffer.from(key);
+  if (bytes.length <= LMDB_KEY_BYTES_MAX) return bytes;
+  const words = hash128(key).map((word) => word.toString(16).padStart(8, '0'));
+  return Buffer.from(`${key.charAt(0)}\u0005${words.join('')}`);
+}
+
+/** LMDB gives back a flipped byte without complaint, so every value carries a CRC with its key. */
+export function sealValue(key: Buffer, text: string): Buffer {
+  const body = Buffer.from(text);
+  const sealed = Buffer.allocUnsafe(CRC_BYTES + body.length);
+  sealed.writeUInt32LE(crc32(body, crc32(key)), 0);
+  body.copy(sealed, CRC_BYTES);
+  return sealed;
+}
+
+export function openValue(key: Buffer, sealed: Buffer): string {
+  const body = sealed.subarray(CRC_BYTES);
+  if (sealed.length < CRC_BYTES || sealed.readUInt32LE(0) !== crc32(body, crc32(key))) {
+    throw new Failure('STATE_DAMAGED', `the value of ${JSON.stringify(key.toString())} in LMDB`);
+  }
+  return body.toString('utf8');
+}

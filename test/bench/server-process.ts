@@ -1,0 +1,126 @@
+// Processes under load: the server (TOLLGATE_BENCH_COMMAND, a JSON array, or `node dist/main.js
+// serve`) with its extra no-op RPC, and the no-op by node:http2 alone.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+
+export interface ServerProcess {
+  readonly pid: number;
+  /** For the load process: `host:port`. */
+  readonly address: string;
+  /** The end of what it printed. */
+  logTail(): string;
+  close(): Promise<void>;
+}
+
+const START_WAIT_MS = 30_000;
+const STOP_WAIT_MS = 15_000;
+const POLL_MS = 20;
+const LOG_TAIL_CHARS = 2000;
+
+/** On an empty data directory of its own, with the settings of a normal start. */
+export async function openServer(directory: string): Promise<ServerProcess> {
+  const dataDirectory = join(directory, 'data');
+  mkdirSync(dataDirectory, { recursive: true });
+  const logPath = join(directory, 'server.log');
+  const log = openSync(logPath, 'w');
+  const [program, ...args] = serverCommand();
+  const child = spawn(program, args, {
+    stdio: ['ignore', log, log],
+    env: {
+      TOLLGATE_AUTH: 'off',
+      TOLLGATE_LOG_LEVEL: 'warn',
+      ...process.env,
+      TOLLGATE_BENCH_NOOP: '1',
+      TOLLGATE_DATA_DIR: dataDirectory,
+      TOLLGATE_GRPC_LISTEN: '127.0.0.1:0',
+      TOLLGATE_HTTP_LISTEN: '127.0.0.1:0',
+      TOLLGATE_OPS_LISTEN: '127.0.0.1:0',
+    },
+  });
+  closeSync(log);
+  const logTail = () => readFileSync(logPath, 'utf8').slice(-LOG_TAIL_CHARS);
+  const life = follow(child);
+  const deadlineMs = performance.now() + START_WAIT_MS;
+  for (;;) {
+    const addresses = readAddresses(join(dataDirectory, 'addresses.json'));
+    if (addresses !== undefined) {
+      const [address] = addresses.grpc;
+      return { pid: addresses.pid, address, logTail, close: () => stop(child, life) };
+    }
+    if (life.ended || performance.now() > deadlineMs) {
+      await stop(child, life);
+      const command = [program, ...args].join(' ');
+      throw new Error(`the server does not serve: ${command}\n${logTail()}`);
+    }
+    await wait(POLL_MS);
+  }
+}
+
+export async function openNoopHttp2(): Promise<ServerProcess> {
+  const program = fileURLToPath(new URL('noop-http2.js', import.meta.url));
+  const child = spawn(process.execPath, [program], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const life = follow(child);
+  const line = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
+  if (line.done === true) throw new Error('the node:http2 no-op does not serve');
+  const { pid, address } = noopLine.parse(JSON.parse(line.value));
+  return { pid, address, logTail: () => '', close: () => stop(child, life) };
+}
+
+const noopLine = z.object({ pid: z.int(), address: z.string() });
+
+function serverCommand(): [string, ...string[]] {
+  const text = process.env['TOLLGATE_BENCH_COMMAND'];
+  if (text === undefined) return [process.execPath, 'dist/main.js', 'serve'];
+  return z.tuple([z.string()], z.string()).parse(JSON.parse(text));
+}
+
+const addressesFile = z.object({ pid: z.int(), grpc: z.tuple([z.string()], z.string()) });
+
+function readAddresses(path: string): z.output<typeof addressesFile> | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+  return addressesFile.parse(JSON.parse(text));
+}
+
+interface Life {
+  ended: boolean;
+  readonly end: Promise<void>;
+}
+
+/** Whatever happens to the harness, its children end with it. */
+function follow(child: ChildProcess): Life {
+  const kill = () => void child.kill('SIGKILL');
+  process.once('exit', kill);
+  const life: Life = {
+    ended: false,
+    end: new Promise((resolve) => {
+      const ended = () => {
+        life.ended = true;
+        process.off('exit', kill);
+        resolve();
+      };
+      child.once('exit', ended);
+      child.once('error', ended);
+    }),
+  };
+  return life;
+}
+
+async function stop(child: ChildProcess, life: Life): Promise<void> {
+  if (life.ended) return;
+  child.stdin?.end();
+  child.kill('SIGTERM');
+  const late = wait(STOP_WAIT_MS, 'late', { ref: false });
+  if ((await Promise.race([life.end, late])) === 'late') child.kill('SIGKILL');
+  await life.end;
+}

@@ -1,0 +1,72 @@
+// The manifests in deploy/ are configurations that Tollgate accepts.
+
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { compileCatalogue } from '../../src/domain/plans/catalogue.js';
+import { configOf } from './given.js';
+
+const KUBERNETES = new URL('../../deploy/kubernetes/', import.meta.url);
+
+test.each(['statefulset.yaml', 'deployment.yaml'])('%s passes check-config', (manifest) => {
+  const env = environmentOf(manifest);
+  const config = configOf({ env: { ...env, TOLLGATE_CONFIG: 't.yaml' }, yaml: mountedFile() });
+  expect(config.grpcListen).toEqual([
+    { kind: 'tcp', host: '127.0.0.1', port: 50051 },
+    { kind: 'unix', path: '/var/run/tollgate/grpc/tollgate.sock' },
+  ]);
+  expect(config.opsListen).toEqual({ kind: 'tcp', host: '0.0.0.0', port: 9464 });
+  expect(config.catalogueSource).toBe('file');
+  const catalogue = compileCatalogue(config.catalogue, 1);
+  expect([...catalogue.meters.keys()]).toEqual(['run_units', 'executions', 'tokens', 'agents']);
+});
+
+interface Manifest {
+  readonly kind?: string;
+  readonly metadata?: { readonly name?: string };
+  readonly data?: Readonly<Record<string, string>>;
+  readonly spec?: {
+    readonly template?: { readonly spec: { readonly initContainers: readonly Container[] } };
+  };
+}
+
+interface Container {
+  readonly name: string;
+  readonly env: readonly Variable[];
+}
+
+interface Variable {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueFrom?: {
+    readonly configMapKeyRef?: { readonly name: string; readonly key: string };
+  };
+}
+
+function manifestsIn(file: string): readonly Manifest[] {
+  const text = readFileSync(new URL(file, KUBERNETES), 'utf8');
+  return parseAllDocuments(text).map((document): Manifest => document.toJS());
+}
+
+function mountedFile(): string {
+  const text = manifestsIn('configmap.yaml')[0]?.data?.['tollgate.yaml'];
+  if (text === undefined) throw new Error('configmap.yaml has no tollgate.yaml');
+  return text;
+}
+
+function environmentOf(file: string): Record<string, string> {
+  const manifests = manifestsIn(file);
+  const sidecar = manifests
+    .flatMap(({ spec }) => spec?.template?.spec.initContainers ?? [])
+    .find(({ name }) => name === 'tollgate');
+  const mapped = ({ valueFrom }: Variable) => {
+    const reference = valueFrom?.configMapKeyRef;
+    const map = manifests.find(({ kind, metadata }) => {
+      return kind === 'ConfigMap' && metadata?.name === reference?.name;
+    });
+    return map?.data?.[reference?.key ?? ''] ?? '';
+  };
+  return Object.fromEntries(
+    (sidecar?.env ?? []).map((variable) => [variable.name, variable.value ?? mapped(variable)]),
+  );
+}
