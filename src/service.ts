@@ -3,10 +3,10 @@
 
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { replaceFile } from './base/replace-file.js';
 import { type Clock, systemClock } from './base/clock.js';
 import { Failure, messageOf } from './base/failure.js';
 import { openIdSource } from './base/ids.js';
+import { replaceFile } from './base/replace-file.js';
 import { MINUTE_MS } from './base/units.js';
 import type { Config } from './config.js';
 import { rememberingInterval } from './domain/metering/calendar.js';
@@ -19,6 +19,7 @@ import { limits } from './limits.js';
 import { type Core, commit } from './operations/core.js';
 import { openDenials } from './operations/denials.js';
 import { openTermsBook } from './operations/rules.js';
+import { version } from './ops/cli/version.js';
 import { endProcess } from './ops/end-process.js';
 import { gaugesOf } from './ops/gauges.js';
 import { type OpsServer, openOpsServer } from './ops/ops-server.js';
@@ -29,11 +30,10 @@ import { type Pump, startPump } from './pumps/pump.js';
 import { summariseDenials } from './pumps/summarise-denials.js';
 import { type Machine, watchMachine } from './pumps/watch-machine.js';
 import { type OpenedState, openState } from './state/open.js';
-import { keys } from './state/tables.js';
 import { setAside } from './state/set-aside.js';
+import { keys } from './state/tables.js';
 import { type Log, openLog } from './telemetry/log.js';
 import { type Metrics, openMetrics } from './telemetry/metrics.js';
-import { version } from './ops/cli/version.js';
 
 export interface ServiceOptions {
   readonly config: Config;
@@ -396,4 +396,3 @@ function signalled(log: Log): Promise<NodeJS.Signals> {
     }
   });
 }
-

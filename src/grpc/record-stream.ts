@@ -59,11 +59,7 @@ interface Progress {
   ending: boolean;
 }
 
-function serve(
-  edge: Edge,
-  stream: Stream,
-  done: (code: number) => void,
-): (why: Refusal) => void {
+function serve(edge: Edge, stream: Stream, done: (code: number) => void): (why: Refusal) => void {
   const { core } = edge;
   const progress: Progress = {
     enforce: undefined,
@@ -154,12 +150,7 @@ function take(core: Core, progress: Progress, { message }: RecordStreamRequest):
   takeItem(core, progress, message.value, progress.enforce);
 }
 
-function takeItem(
-  core: Core,
-  progress: Progress,
-  item: RecordStreamItem,
-  enforce: boolean,
-): void {
+function takeItem(core: Core, progress: Progress, item: RecordStreamItem, enforce: boolean): void {
   const { clientSequence, event } = item;
   if (clientSequence <= progress.received) {
     throw invalidField(

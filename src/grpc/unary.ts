@@ -48,10 +48,17 @@ export function unary<Request, Reply>(
   return (call, callback) => {
     const startedMs = core.clock.monotonicMs();
     calls.add(call);
-    const finish = finisher(edge, method, call, callback, () => {
-      calls.delete(call);
-      return core.clock.monotonicMs() - startedMs;
-    }, recorder);
+    const finish = finisher(
+      edge,
+      method,
+      call,
+      callback,
+      () => {
+        calls.delete(call);
+        return core.clock.monotonicMs() - startedMs;
+      },
+      recorder,
+    );
     try {
       const { reply, after } = operation(core, call.request);
       const refusal = object?.(core, call.request, reply, call.metadata);
@@ -73,10 +80,17 @@ export function slowUnary<Request, Reply>(
   return (call, callback) => {
     const startedMs = core.clock.monotonicMs();
     calls.add(call);
-    const finish = finisher(edge, method, call, callback, () => {
-      calls.delete(call);
-      return core.clock.monotonicMs() - startedMs;
-    }, recorder);
+    const finish = finisher(
+      edge,
+      method,
+      call,
+      callback,
+      () => {
+        calls.delete(call);
+        return core.clock.monotonicMs() - startedMs;
+      },
+      recorder,
+    );
     operation(core, call.request).then(
       ({ reply, after }) => core.journal.whenSynced(after, () => finish(undefined, reply)),
       (error: unknown) => finish(error),

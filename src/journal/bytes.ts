@@ -61,13 +61,30 @@ export function writeBig(writer: Writer, value: bigint): void {
   writeByte(writer, Number(rest));
 }
 
+/** Short ASCII, which nearly all texts are, is copied here: a call into C++ costs more. */
+const SHORT_CHARS = 64;
+
 export function writeText(writer: Writer, text: string): void {
-  reserve(writer, 2 + text.length * 3);
+  const { length } = text;
+  reserve(writer, 2 + length * 3);
+  const { buffer } = writer;
   const start = writer.position + 2;
-  const bytes = writer.buffer.write(text, start);
+  const bytes = copyAscii(buffer, start, text) ? length : buffer.write(text, start);
   assert(bytes < 0x10000, 'a text of an entry is under 64 KiB');
-  writer.buffer.writeUInt16LE(bytes, writer.position);
+  buffer[start - 2] = bytes & 0xff;
+  buffer[start - 1] = bytes >> 8;
   writer.position = start + bytes;
+}
+
+function copyAscii(buffer: Buffer, start: number, text: string): boolean {
+  const { length } = text;
+  if (length > SHORT_CHARS) return false;
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f) return false;
+    buffer[start + i] = code;
+  }
+  return true;
 }
 
 export function writeLongText(writer: Writer, text: string): void {

@@ -63,7 +63,7 @@ export interface RecordEntry {
   readonly timeDefaulted: boolean;
   readonly unknownTier: boolean;
   readonly catalogueVersion: number;
-  /** 32 bits of SHA-256 of meter, amount as sent and labels. */
+  /** 32-bit hash of meter, amount as sent and labels. */
   readonly fingerprint: number;
   readonly labels: Labels;
   /** The label set of the totals: rollup keys with their values, `other` where the cap is reached. */
@@ -100,7 +100,7 @@ export interface ReserveEntry {
   readonly atMs: EpochMs;
   readonly orgId: string;
   readonly reservationId: string;
-  /** 32 bits of SHA-256 of the request's body. */
+  /** 32-bit hash of the request's body. */
   readonly fingerprint: number;
   readonly ttlMs: number;
   readonly items: readonly HoldItem[];

@@ -5,22 +5,22 @@ import { statfsSync } from 'node:fs';
 
 /** Magic numbers of statfs(2), Linux. */
 const NAMES: Readonly<Record<number, string>> = {
-  0x6969: 'nfs',
-  0xff534d42: 'cifs',
-  0xfe534d42: 'smb2',
-  0x517b: 'smb',
-  0x01021997: '9p',
-  0x65735546: 'fuse',
-  0x0bd00bd0: 'lustre',
-  0x00c36400: 'ceph',
-  0x47504653: 'gpfs',
-  0x794c7630: 'overlay',
-  0x9123683e: 'btrfs',
-  0x2fc12fc1: 'zfs',
-  0x01021994: 'tmpfs',
-  0x858458f6: 'ramfs',
-  0xef53: 'ext4',
-  0x58465342: 'xfs',
+  26985: 'nfs',
+  4283649346: 'cifs',
+  4266872130: 'smb2',
+  20859: 'smb',
+  16914839: '9p',
+  1702057286: 'fuse',
+  198183888: 'lustre',
+  12805120: 'ceph',
+  1196443219: 'gpfs',
+  2035054128: 'overlay',
+  2435016766: 'btrfs',
+  801189825: 'zfs',
+  16914836: 'tmpfs',
+  2240043254: 'ramfs',
+  61267: 'ext4',
+  1481003842: 'xfs',
 };
 
 const REFUSED = new Set(['nfs', 'cifs', 'smb2', 'smb', '9p', 'fuse', 'lustre', 'ceph', 'gpfs']);

@@ -4,8 +4,8 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { replaceFile } from '../base/replace-file.js';
 import { Failure } from '../base/failure.js';
+import { replaceFile } from '../base/replace-file.js';
 import type { EpochMs, Sequence } from '../base/units.js';
 
 const NAME = 'identity.json';

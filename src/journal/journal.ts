@@ -21,8 +21,8 @@ import { createWriter, reserve, type Writer } from './bytes.js';
 import type { Entry } from './entry.js';
 import { encodeEntry } from './entry-codec.js';
 import type { Library, StoredEntry } from './library.js';
-import type { Place } from './scan.js';
 import type { Rotation } from './rotation.js';
+import type { Place } from './scan.js';
 
 /** Why the journal takes no further ordinary command. */
 export type JournalRefusal = 'OVERLOADED' | 'JOURNAL_FULL' | 'DISK_FULL';

@@ -194,4 +194,3 @@ export function firstSequenceOf(segment: SegmentFile, files: Files): Sequence | 
     source.close();
   }
 }
-

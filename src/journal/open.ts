@@ -113,10 +113,7 @@ export async function openJournal(options: OpenOptions, replay: Replay): Promise
   };
 }
 
-async function createIdentity(
-  options: OpenOptions,
-  segmentsDirectory: string,
-): Promise<Identity> {
+async function createIdentity(options: OpenOptions, segmentsDirectory: string): Promise<Identity> {
   const { directory, files, clock } = options;
   if (listSegments(segmentsDirectory, files).length > 0) {
     throw new Failure('IDENTITY_MISSING', `${directory} holds a journal but no identity.json`);
@@ -174,7 +171,10 @@ export function startingPoint(
     if (trailer === undefined) continue;
     const { lastSequence: sequence, lastCrc: crc } = trailer;
     const start = startPlace(SEGMENT_HEADER_BYTES);
-    return { segment: present(segments[i], 'a segment').number, place: { ...start, sequence, crc } };
+    return {
+      segment: present(segments[i], 'a segment').number,
+      place: { ...start, sequence, crc },
+    };
   }
   const place = startPlace(SEGMENT_HEADER_BYTES);
   return { segment: present(segments[0], 'a first segment').number, place };

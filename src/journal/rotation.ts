@@ -61,7 +61,10 @@ export interface Rotation {
     end: { readonly crc: number; readonly nextSequence: Sequence },
     retry: () => void,
   ) => boolean;
-  readonly refusal: (use: 'ordinary' | 'ending', pendingBytes: number) => JournalRefusal | undefined;
+  readonly refusal: (
+    use: 'ordinary' | 'ending',
+    pendingBytes: number,
+  ) => JournalRefusal | undefined;
   readonly bytes: () => number;
   /** Whether the file system keeps its reserve; set by a pump that looks. */
   readonly setDiskLow: (low: boolean) => void;

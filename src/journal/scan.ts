@@ -15,6 +15,7 @@ import {
 import { isTrailerAt, type SegmentSource } from './segment.js';
 
 const WINDOW_BYTES = 4 * 1024 * 1024;
+const ZEROS = Buffer.alloc(WINDOW_BYTES);
 
 /** Where a walk stands: the end of the last good batch and what the next one must chain to. */
 export interface Place {
@@ -172,6 +173,10 @@ export function lastNonZero(source: SegmentSource, offset: number): number | und
   for (let start = offset; ; ) {
     const read = source.readSync(buffer, start);
     if (read === 0) return last;
+    if (buffer.subarray(0, read).equals(ZEROS.subarray(0, read))) {
+      start += read;
+      continue;
+    }
     for (let at = read - 1; at >= 0; at--) {
       if (buffer[at] === 0) continue;
       last = start + at;

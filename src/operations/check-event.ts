@@ -6,16 +6,17 @@ import type { EpochMs, Quanta, Sequence } from '../base/units.js';
 import { DAY_MS } from '../base/units.js';
 import { matches, valuesOf } from '../domain/metering/dimensions.js';
 import type { Meter } from '../domain/metering/meter.js';
+import type { Counted } from '../domain/quota/counted.js';
 import { type Decision, decide, fits, type RuleState } from '../domain/quota/decide.js';
 import type { Labels, RecordEntry } from '../journal/entry.js';
 import { decodeEntry } from '../journal/entry-codec.js';
+import { limits } from '../limits.js';
 import type { Account } from '../state/account.js';
 import { labelText } from '../state/fold.js';
 import { eventIdKey } from '../state/id-key.js';
 import { LABEL_SETS_PER_PAGE } from '../state/tables.js';
-import { limits } from '../limits.js';
 import { type Core, catalogueOf } from './core.js';
-import { type Request, ruleState } from './evaluate.js';
+import { type Request, ruleState, type Standing, standingAt } from './evaluate.js';
 import type { ParsedEvent } from './event.js';
 import { createFaults } from './parse.js';
 import { measure } from './quantity.js';
@@ -61,8 +62,9 @@ export interface Recordable {
   readonly rollup: Labels;
   readonly overflowed: boolean;
   readonly request: Request;
-  readonly rules: MeterRules;
   readonly terms: Terms;
+  /** By counted combination of the meter, in the window of now; undefined: does not match. */
+  readonly standings: readonly (Standing | undefined)[];
   readonly states: RuleState[];
 }
 
@@ -117,7 +119,6 @@ function checkAgainstCatalogue(
   }
   const terms = core.terms.of(catalogue, event.orgId, nowMs);
   const rules = terms.meter(meter.key);
-  const { pending } = options;
   const request: Request = {
     orgId: event.orgId,
     account,
@@ -128,12 +129,15 @@ function checkAgainstCatalogue(
     isDelta: false,
     eventTimeMs,
     subject: subjectOf(meter, event),
-    ...(pending === undefined ? {} : { pending }),
+    pending: options.pending,
   };
+  const standings = rules.counted.map((counted) =>
+    matches(counted.rule.match, dimensions) ? standingAt(core, request, counted, nowMs) : undefined,
+  );
   const states: RuleState[] = [];
-  for (const effective of rules.effective) {
-    if (!matches(effective.rule.match, dimensions)) continue;
-    states.push(ruleState(core, request, effective, nowMs));
+  for (const { rule, place } of rules.effective) {
+    const standing = standings[place];
+    if (standing !== undefined) states.push(ruleState(request, rule, standing));
   }
   if (options.enforce) {
     const refused = enforce(core, request, rules, terms, states, eventTimeMs);
@@ -144,16 +148,19 @@ function checkAgainstCatalogue(
   return {
     kind: 'recordable',
     event,
-    ...identified,
+    eventId: identified.eventId,
+    idKey: identified.idKey,
+    eventTimeMs,
     account,
     meter,
     quanta: measured.quanta,
     nowMs,
     unknownTier: measured.unknownTier,
-    ...rollup,
+    rollup: rollup.rollup,
+    overflowed: rollup.overflowed,
     request,
-    rules,
     terms,
+    standings,
     states,
   };
 }
@@ -175,16 +182,15 @@ function enforce(
     return { kind: 'denied', decision, suspended: true, request, terms };
   }
   const all = [...states];
-  for (const effective of rules.effective) {
-    const { rule, counted } = effective;
+  for (const { rule, place } of rules.effective) {
+    const counted = rules.counted[place] as Counted;
     if (!matches(rule.match, request.dimensions)) continue;
     if (rule.window === 'FIXED_FROM_FIRST_USE' || request.meter.aggregation === 'LAST') continue;
-    const now = counted.windowAt(request.nowMs);
-    const nowStartMs = now.startMs;
+    const nowStartMs = counted.windowAt(request.nowMs).startMs;
     const own = counted.windowAt(eventTimeMs);
     if (own.startMs === nowStartMs) continue;
     if (own.startMs < nowStartMs && own.endMs !== nowStartMs) return tooOldToEnforce(rule.key);
-    all.push(ruleState(core, request, effective, eventTimeMs));
+    all.push(ruleState(request, rule, standingAt(core, request, counted, eventTimeMs)));
   }
   const decision = decide(all);
   if (decision.allowed) return undefined;

@@ -1,10 +1,11 @@
 // All items of a command against all rules, each item seeing what those before it ask for.
 
-import { matches } from '../domain/metering/dimensions.js';
-import { type Decision, decide, type RuleState } from '../domain/quota/decide.js';
 import type { Quanta } from '../base/units.js';
+import { matches } from '../domain/metering/dimensions.js';
+import type { Counted } from '../domain/quota/counted.js';
+import { type Decision, decide, type RuleState } from '../domain/quota/decide.js';
 import { type Core, catalogueOf } from './core.js';
-import { pendingKey, type Request, ruleState } from './evaluate.js';
+import { pendingKey, type Request, ruleState, standingAt } from './evaluate.js';
 import type { MeasuredItem } from './item.js';
 import type { Terms } from './rules.js';
 
@@ -33,12 +34,24 @@ export function checkItems(
   for (const item of items) {
     const { meter, quanta, isDelta, subject } = item;
     const { dimensions } = item.item;
-    const common = { orgId, account, meter, dimensions, nowMs };
-    const request: Request = { ...common, quanta, isDelta, subject, pending };
+    const request: Request = {
+      orgId,
+      account,
+      meter,
+      dimensions,
+      nowMs,
+      quanta,
+      isDelta,
+      eventTimeMs: undefined,
+      subject,
+      pending: items.length === 1 ? undefined : pending,
+    };
     const own: RuleState[] = [];
-    for (const effective of terms.meter(meter.key).effective) {
-      if (!matches(effective.rule.match, dimensions)) continue;
-      own.push(ruleState(core, request, effective, nowMs));
+    const { effective, counted } = terms.meter(meter.key);
+    for (const { rule, place } of effective) {
+      if (!matches(rule.match, dimensions)) continue;
+      const standing = standingAt(core, request, counted[place] as Counted, nowMs);
+      own.push(ruleState(request, rule, standing));
     }
     for (const state of own) {
       states.push({ item, state });
@@ -50,5 +63,10 @@ export function checkItems(
   const decision = decide(states.map(({ state }) => state));
   const { suspended } = terms.terms;
   if (!suspended) return { decision, suspended, states, terms };
-  return { decision: { ...decision, allowed: false, reason: 'SUSPENDED' }, suspended, states, terms };
+  return {
+    decision: { ...decision, allowed: false, reason: 'SUSPENDED' },
+    suspended,
+    states,
+    terms,
+  };
 }

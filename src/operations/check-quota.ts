@@ -55,21 +55,20 @@ export function measureItems(
   return measured;
 }
 
-export function statusesOf({ decision, states }: ItemsDecision): QuotaStatus[] {
+/** `recorded`: what was asked for is in `reserved` by now. */
+export function statusesOf(
+  { decision, states }: ItemsDecision,
+  recorded: 'recorded' | 'requested' = 'requested',
+): QuotaStatus[] {
   const items = new Map(states.map(({ item, state }) => [state, item]));
   return decision.states.map((state) => {
     const item = items.get(state);
     const dimensions = item?.item.dimensions ?? NO_DIMENSIONS;
-    return toStatus(state, dimensions, item?.meter.scale ?? 0, 'requested');
+    return toStatus(state, dimensions, item?.meter.scale ?? 0, recorded);
   });
 }
 
-function countShadow(
-  core: Core,
-  orgId: string,
-  checked: ItemsDecision,
-  nowMs: number,
-): void {
+function countShadow(core: Core, orgId: string, checked: ItemsDecision, nowMs: number): void {
   for (const { state } of checked.states) {
     if (state.rule.mode !== 'SHADOW' || fits(state)) continue;
     core.metrics.shadowDenials.add();

@@ -1,12 +1,12 @@
 // What every operation works on. Operations are synchronous: no await stands between reading the
 // state and changing it (I5). What a reply depends on is named by a sequence; the edge waits for it.
 
+import { present } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import type { IdSource } from '../base/ids.js';
 import { type DurationMs, type EpochMs, HOUR_MS, SECOND_MS, type Sequence } from '../base/units.js';
 import type { Interval } from '../domain/metering/calendar.js';
 import type { Catalogue } from '../domain/plans/catalogue.js';
-import { present } from '../base/assert.js';
 import type { Entry } from '../journal/entry.js';
 import type { Appended, Journal } from '../journal/journal.js';
 import type { Fold } from '../state/fold.js';

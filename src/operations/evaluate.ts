@@ -11,11 +11,10 @@ import type { Rule, Window } from '../domain/quota/rule.js';
 import type { CounterChange } from '../journal/entry.js';
 import type { Account } from '../state/account.js';
 import { takesWindow, windowOf } from '../state/counter.js';
-import { labelsOf, onGrid, readCells } from '../state/totals.js';
 import { keys } from '../state/tables.js';
+import { labelsOf, onGrid, readCells } from '../state/totals.js';
 import type { Counter, CounterWindow } from '../state/values.js';
 import type { Core } from './core.js';
-import type { EffectiveRule } from './rules.js';
 
 /** One request against one meter. */
 export interface Request {
@@ -29,98 +28,122 @@ export interface Request {
   /** LAST: `quanta` is a change of the level. */
   readonly isDelta: boolean;
   /** LAST: an event older than its source's level changes nothing. Undefined: now. */
-  readonly eventTimeMs?: EpochMs;
+  readonly eventTimeMs: EpochMs | undefined;
   /** UNIQUE: the value. LAST: the source. Else ''. */
   readonly subject: string;
   /** What other parts of the same command add to a counter before it: by counter key. */
-  readonly pending?: ReadonlyMap<string, Quanta>;
+  readonly pending: ReadonlyMap<string, Quanta> | undefined;
 }
 
-/** A counter as one window of it stands. */
-interface Standing {
+/** A counter as one window of it stands, for one request. */
+export interface Standing {
+  readonly counted: Counted;
   readonly counter: Counter | undefined;
-  readonly window: CounterWindow | undefined;
   readonly scopeValues: string;
-  readonly span: Window;
+  readonly startMs: EpochMs;
+  readonly endMs: EpochMs | undefined;
   readonly used: Quanta;
-  /** Given where the window starts with this request. */
+  /** SUM, COUNT, UNIQUE: what is added. LAST: change of the level. MAX: the level itself. */
+  readonly requested: Quanta;
+  /** Given where the window starts with this request: what it starts from. */
   readonly base: Quanta | undefined;
   readonly sinceMs: EpochMs | undefined;
 }
 
-/** The state of a rule for the window that holds `atMs`. */
-export function ruleState(
-  core: Core,
-  request: Request,
-  effective: EffectiveRule,
-  atMs: EpochMs,
-): RuleState {
-  const { rule, counted } = effective;
-  const standing = standingOf(core, request, counted, atMs);
-  const { aggregation } = request.meter;
-  const place = pendingKey(request.orgId, request.meter, rule, standing.scopeValues);
-  const pending = request.pending?.get(place) ?? 0n;
+/** The state of a rule whose counter stands so. */
+export function ruleState(request: Request, rule: Rule, standing: Standing): RuleState {
+  const { scopeValues, counter } = standing;
+  let { used } = standing;
+  if (request.pending !== undefined) {
+    const place = pendingKey(request.orgId, request.meter, rule, scopeValues);
+    used += request.pending.get(place) ?? 0n;
+  }
   return {
     rule,
-    aggregation,
-    scopeValues: standing.scopeValues,
-    used: standing.used + pending,
-    reserved: standing.counter?.reserved ?? 0n,
-    requested: requestedOf(core, request, counted, standing),
-    windowStartMs: standing.span.startMs,
-    resetMs: standing.span.endMs,
+    aggregation: request.meter.aggregation,
+    scopeValues,
+    used,
+    reserved: counter === undefined ? 0n : counter.reserved,
+    requested: standing.requested,
+    windowStartMs: standing.startMs,
+    resetMs: standing.endMs,
     countingSinceMs: standing.sinceMs,
   };
 }
 
-export function pendingKey(
-  orgId: string,
-  meter: Meter,
-  rule: Rule,
-  scopeValues: string,
-): string {
+export function pendingKey(orgId: string, meter: Meter, rule: Rule, scopeValues: string): string {
   return [orgId, meter.key, rule.combination, scopeValues].join('\u0004');
 }
 
 /** How an event changes a counter; undefined where its window is not kept any more. */
-export function counterChange(
-  core: Core,
-  request: Request,
-  counted: Counted,
-  eventTimeMs: EpochMs,
-): CounterChange | undefined {
-  const standing = standingOf(core, request, counted, eventTimeMs);
-  const { startMs } = standing.span;
-  const { counter } = standing;
+export function counterChange(request: Request, standing: Standing): CounterChange | undefined {
+  const { counter, startMs, used, requested } = standing;
   if (counter !== undefined && !takesWindow(counter, startMs)) return undefined;
-  const level = request.meter.aggregation === 'LAST';
+  let delta = requested;
+  if (request.meter.aggregation === 'LAST') delta = 0n;
+  else if (request.meter.aggregation === 'MAX') delta = requested > used ? requested - used : 0n;
   return {
-    combination: counted.combination,
+    combination: standing.counted.combination,
     scopeValues: standing.scopeValues,
     windowStartMs: startMs,
     base: standing.base,
-    sinceMs: standing.window === undefined ? standing.sinceMs : undefined,
-    delta: level ? 0n : deltaOf(core, request, counted, standing),
+    sinceMs: standing.base === undefined ? undefined : standing.sinceMs,
+    delta,
   };
 }
 
-/** What the counter would gain: MAX gains what lies above the greatest level so far. */
-function deltaOf(
+/** The counter of a combination in the window that holds `atMs`. */
+export function standingAt(
   core: Core,
   request: Request,
   counted: Counted,
-  standing: Standing,
-): Quanta {
-  const requested = requestedOf(core, request, counted, standing);
-  if (request.meter.aggregation !== 'MAX') return requested;
-  return requested > standing.used ? requested - standing.used : 0n;
+  atMs: EpochMs,
+): Standing {
+  const { account, meter, nowMs } = request;
+  const { rule } = counted;
+  const scopeValues = valuesOf(rule.scope, request.dimensions);
+  const counter =
+    account && core.fold.counter(account, meter.key, counted.combination, scopeValues);
+  const span =
+    rule.window === 'FIXED_FROM_FIRST_USE'
+      ? fixedWindow(rule, counter, nowMs)
+      : counted.windowAt(atMs);
+  const { startMs } = span;
+  const window = counter && windowOf(counter, startMs);
+  let used = 0n;
+  let base: Quanta | undefined;
+  let sinceMs: EpochMs | undefined;
+  if (meter.aggregation === 'LAST') {
+    used = account === undefined ? 0n : levelOf(core, account, meter, rule, scopeValues);
+    base = window === undefined ? 0n : undefined;
+  } else if (window === undefined) {
+    const opening = account === undefined ? NEW : openingOf(core, account, meter, counted, span);
+    used = opening.base;
+    base = opening.base;
+    sinceMs = opening.sinceMs;
+  } else if (rule.scope.length > 0 && isIdle(core, counter, nowMs)) {
+    base = 0n;
+  } else {
+    used = window.used;
+    sinceMs = window.sinceMs;
+  }
+  const isNew = base !== undefined;
+  const requested = requestedOf(core, request, counted, scopeValues, startMs, isNew);
+  const { endMs } = span;
+  return { counted, counter, scopeValues, startMs, endMs, used, requested, base, sinceMs };
+}
+
+function isIdle(core: Core, counter: Counter | undefined, nowMs: EpochMs): boolean {
+  return counter !== undefined && nowMs - counter.touchedMs > core.settings.scopeIdleMs;
 }
 
 function requestedOf(
   core: Core,
   request: Request,
   counted: Counted,
-  standing: Standing,
+  scopeValues: string,
+  startMs: EpochMs,
+  isNew: boolean,
 ): Quanta {
   const { account, meter, quanta, subject } = request;
   switch (meter.aggregation) {
@@ -129,8 +152,8 @@ function requestedOf(
     case 'MAX':
       return quanta;
     case 'UNIQUE':
-      if (account === undefined || standing.window === undefined) return 1n;
-      return hasSeen(core, account, request, counted, standing) ? 0n : 1n;
+      if (account === undefined || isNew) return 1n;
+      return hasSeen(core, account, request, counted, scopeValues, startMs) ? 0n : 1n;
     case 'LAST': {
       if (request.isDelta) return quanta;
       const source = account && core.fold.levels(account, meter.key)?.sources.get(subject);
@@ -138,8 +161,7 @@ function requestedOf(
       if ((request.eventTimeMs ?? request.nowMs) < source.timeMs) return 0n;
       const labels = new Map(source.labels);
       const same =
-        matches(counted.rule.match, labels) &&
-        valuesOf(counted.rule.scope, labels) === standing.scopeValues;
+        matches(counted.rule.match, labels) && valuesOf(counted.rule.scope, labels) === scopeValues;
       return same ? quanta - source.quanta : quanta;
     }
   }
@@ -150,44 +172,13 @@ function hasSeen(
   account: Account,
   request: Request,
   counted: Counted,
-  standing: Standing,
+  scopeValues: string,
+  startMs: EpochMs,
 ): boolean {
   const { number } = account.organisation;
-  const { combination } = counted;
-  const key = keys.seen(
-    number,
-    request.meter.key,
-    combination,
-    standing.scopeValues,
-    request.subject,
-  );
-  return core.fold.tables.seen.get(key)?.starts.includes(standing.span.startMs) ?? false;
-}
-
-function standingOf(core: Core, request: Request, counted: Counted, atMs: EpochMs): Standing {
-  const { account, meter, dimensions, nowMs } = request;
-  const { rule, combination } = counted;
-  const scopeValues = valuesOf(rule.scope, dimensions);
-  const counter =
-    account && core.fold.counter(account, meter.key, combination, scopeValues);
-  const span =
-    rule.window === 'FIXED_FROM_FIRST_USE'
-      ? fixedWindow(rule, counter, nowMs)
-      : counted.windowAt(atMs);
-  const window = counter && windowOf(counter, span.startMs);
-  const common = { counter, window, scopeValues, span };
-  if (meter.aggregation === 'LAST') {
-    const used = account === undefined ? 0n : levelOf(core, account, meter, rule, scopeValues);
-    return { ...common, used, base: window === undefined ? 0n : undefined, sinceMs: undefined };
-  }
-  if (window !== undefined) {
-    const idle =
-      rule.scope.length > 0 && nowMs - (counter?.touchedMs ?? 0) > core.settings.scopeIdleMs;
-    if (idle) return { ...common, used: 0n, base: 0n, sinceMs: undefined };
-    return { ...common, used: window.used, base: undefined, sinceMs: window.sinceMs };
-  }
-  const opening = account === undefined ? NEW : openingOf(core, account, meter, counted, span);
-  return { ...common, used: opening.base, ...opening };
+  const { meter, subject } = request;
+  const key = keys.seen(number, meter.key, counted.combination, scopeValues, subject);
+  return core.fold.tables.seen.get(key)?.starts.includes(startMs) ?? false;
 }
 
 const NEW = { base: 0n, sinceMs: undefined } as const;
@@ -264,4 +255,3 @@ export function raisedIn(
   const counter = core.fold.counter(account, meter, change.combination, change.scopeValues);
   return counter && windowOf(counter, change.windowStartMs);
 }
-

@@ -27,7 +27,14 @@ import { formatMinor } from '../domain/pricing/money.js';
 import type { Price } from '../domain/pricing/price.js';
 import type { Account } from '../state/account.js';
 import { type Answer, type Core, catalogueOf } from './core.js';
-import { checkOrgId, createFaults, type Faults, parseTime, refuseFaults, toTimestamp } from './parse.js';
+import {
+  checkOrgId,
+  createFaults,
+  type Faults,
+  parseTime,
+  refuseFaults,
+  toTimestamp,
+} from './parse.js';
 import { type Range, readUsage } from './read-usage.js';
 import { Refusal } from './refusal.js';
 
@@ -140,12 +147,7 @@ async function segmentsOf(
   return segments;
 }
 
-function draftOf(
-  orgId: string,
-  plan: Plan,
-  period: Range,
-  lines: readonly UsageLine[],
-): Invoice {
+function draftOf(orgId: string, plan: Plan, period: Range, lines: readonly UsageLine[]): Invoice {
   const { currency } = plan;
   const subtotal = lines.reduce((sum, { amountMinor }) => sum + amountMinor, 0n);
   const money = (minor: bigint) => formatMinor(minor, currency);

@@ -18,13 +18,23 @@ import type { Meter } from '../domain/metering/meter.js';
 import { limits } from '../limits.js';
 import type { Account } from '../state/account.js';
 import { type Answer, type Core, catalogueOf } from './core.js';
-import { checkOrgId, createFaults, type Faults, parseTime, refuseFaults, toTimestamp } from './parse.js';
+import {
+  checkOrgId,
+  createFaults,
+  type Faults,
+  parseTime,
+  refuseFaults,
+  toTimestamp,
+} from './parse.js';
 import { type Group, type Range, readUsage } from './read-usage.js';
 import { invalidField, Refusal } from './refusal.js';
 
 const METERS_MAX = 100;
 
-export async function getUsage(core: Core, request: GetUsageRequest): Promise<Answer<GetUsageResponse>> {
+export async function getUsage(
+  core: Core,
+  request: GetUsageRequest,
+): Promise<Answer<GetUsageResponse>> {
   const faults = createFaults();
   checkOrgId(request.orgId, 'org_id', faults);
   if (request.meters.length > METERS_MAX) faults.add('meters', `must be at most ${METERS_MAX}`);
@@ -56,7 +66,8 @@ async function addMeter(
   reply: GetUsageResponse,
   asked: boolean,
 ): Promise<void> {
-  const used = account !== undefined && core.fold.meterAccount(account, meter.key).series.lastMs > 0;
+  const used =
+    account !== undefined && core.fold.meterAccount(account, meter.key).series.lastMs > 0;
   if (account === undefined || !used) {
     if (asked) reply.totals.push(rowOf(meter, NO_USAGE, range));
     return;

@@ -4,9 +4,10 @@
 import type { Dimensions } from '../domain/metering/dimensions.js';
 import { matches } from '../domain/metering/dimensions.js';
 import type { Meter } from '../domain/metering/meter.js';
+import type { Counted } from '../domain/quota/counted.js';
 import type { RuleState } from '../domain/quota/decide.js';
 import { type Core, catalogueOf } from './core.js';
-import { ruleState } from './evaluate.js';
+import { type Request, ruleState, standingAt } from './evaluate.js';
 
 export function matchingStates(
   core: Core,
@@ -16,22 +17,23 @@ export function matchingStates(
 ): RuleState[] {
   const nowMs = core.clock.wallMs();
   const terms = core.terms.of(catalogueOf(core), orgId, nowMs);
-  const account = core.fold.account(orgId);
-  const request = {
+  const request: Request = {
     orgId,
-    account,
+    account: core.fold.account(orgId),
     meter,
     dimensions,
     nowMs,
     quanta: 0n,
     isDelta: true,
+    eventTimeMs: undefined,
     subject: '',
+    pending: undefined,
   };
-  return terms
-    .meter(meter.key)
-    .effective.filter(({ rule }) => matches(rule.match, dimensions))
-    .map((effective) => ({
-      ...ruleState(core, request, effective, nowMs),
-      requested: 0n,
-    }));
+  const { effective, counted } = terms.meter(meter.key);
+  return effective
+    .filter(({ rule }) => matches(rule.match, dimensions))
+    .map(({ rule, place }) => {
+      const standing = standingAt(core, request, counted[place] as Counted, nowMs);
+      return { ...ruleState(request, rule, standing), requested: 0n };
+    });
 }

@@ -1,11 +1,10 @@
 // From an amount as sent to quanta of a meter. This needs the catalogue: scale, aggregation, formula.
 
-import { isFault, parseUnits } from '../base/decimal.js';
+import { isFault, parseUnits, powerOfTen } from '../base/decimal.js';
 import { QUANTA_MAX, type Quanta } from '../base/units.js';
 import type { Dimensions } from '../domain/metering/dimensions.js';
 import { countsEvents, type Meter } from '../domain/metering/meter.js';
 import { type RunUnitTable, runUnits } from '../domain/metering/run-units.js';
-import { powerOfTen } from '../base/decimal.js';
 import type { Amount } from './event.js';
 import type { Faults } from './parse.js';
 

@@ -49,11 +49,7 @@ function inOrganisation(event: UsageEvent, orgId: string): UsageEvent {
   return event.orgId === '' && orgId !== '' ? { ...event, orgId } : event;
 }
 
-function foreignOrganisation(
-  event: UsageEvent,
-  orgId: string,
-  index: number,
-): Verdict | undefined {
+function foreignOrganisation(event: UsageEvent, orgId: string, index: number): Verdict | undefined {
   if (orgId === '' || event.orgId === orgId) return undefined;
   const description = `must be the batch's org_id "${orgId}" or absent`;
   return invalidEvent([{ field: `events[${index}].org_id`, description }]);

@@ -2,13 +2,12 @@
 // applied in one step.
 
 import type { EpochMs, Quanta, Sequence } from '../base/units.js';
-import { matches } from '../domain/metering/dimensions.js';
 import type { RuleState } from '../domain/quota/decide.js';
 import { thresholdsAt } from '../domain/quota/decide.js';
 import type { CounterChange, RecordEntry, ThresholdCrossing } from '../journal/entry.js';
 import { noteShadow, type Recordable } from './check-event.js';
 import { type Core, catalogueOf, commit } from './core.js';
-import { counterChange, raisedIn } from './evaluate.js';
+import { counterChange, raisedIn, type Standing, standingAt } from './evaluate.js';
 
 export interface Recorded {
   readonly entry: RecordEntry;
@@ -62,21 +61,27 @@ export function isLate(core: Core, eventTimeMs: EpochMs, nowMs: EpochMs): boolea
   return eventTimeMs < core.monthAt(nowMs).startMs;
 }
 
-function changesOf(
-  core: Core,
-  checked: Recordable,
-): Pick<RecordEntry, 'counters' | 'thresholds'> {
-  const { request, rules, eventTimeMs } = checked;
+function changesOf(core: Core, checked: Recordable): Pick<RecordEntry, 'counters' | 'thresholds'> {
   const counters: CounterChange[] = [];
-  const levels = request.meter.aggregation === 'LAST';
-  for (const counted of rules.counted) {
-    if (levels || !matches(counted.rule.match, request.dimensions)) continue;
-    const change = counterChange(core, request, counted, eventTimeMs);
+  const levels = checked.meter.aggregation === 'LAST';
+  for (const standing of checked.standings) {
+    if (levels || standing === undefined) continue;
+    const change = counterChange(checked.request, inEventWindow(core, checked, standing));
     if (change !== undefined) counters.push(change);
   }
   const thresholds: ThresholdCrossing[] = [];
   for (const state of checked.states) addCrossings(core, checked, state, counters, thresholds);
   return { counters, thresholds };
+}
+
+/** The standing is of now; usage counts in the window of its event time. */
+function inEventWindow(core: Core, checked: Recordable, standing: Standing): Standing {
+  const { counted, startMs, endMs } = standing;
+  const { eventTimeMs } = checked;
+  const same =
+    counted.rule.window === 'FIXED_FROM_FIRST_USE' ||
+    (eventTimeMs >= startMs && (endMs === undefined || eventTimeMs < endMs));
+  return same ? standing : standingAt(core, checked.request, counted, eventTimeMs);
 }
 
 /** Thresholds that this event reaches and that were not raised in its window yet. */
@@ -97,8 +102,10 @@ function addCrossings(
   const reached = thresholdsAt(rule, used);
   if (reached.length === 0) return;
   if (level) {
-    const counted = checked.rules.counted.find((c) => c.combination === rule.combination);
-    const made = counted && counterChange(core, checked.request, counted, checked.nowMs);
+    const standing = checked.standings.find(
+      (each) => each?.counted.combination === rule.combination,
+    );
+    const made = standing && counterChange(checked.request, standing);
     if (made === undefined) return;
     index = counters.push(made) - 1;
   }

@@ -1,7 +1,10 @@
 // Record: one event, durable before the reply. With `enforce_quota` the check and the recording are
 // one step; `validate_only` says what would be and records nothing.
 
-import type { RecordRequest, RecordResponse } from '../../generated/ts/tollgate/v1/metering_service.js';
+import type {
+  RecordRequest,
+  RecordResponse,
+} from '../../generated/ts/tollgate/v1/metering_service.js';
 import { Durability, Outcome } from '../../generated/ts/tollgate/v1/usage_event.js';
 import { formatDecimal, formatUnits } from '../base/decimal.js';
 import { type RuleState, standing } from '../domain/quota/decide.js';

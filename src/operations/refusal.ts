@@ -36,12 +36,7 @@ export class Refusal extends Error {
   readonly reason: string;
   readonly detail: RefusalDetail;
 
-  constructor(
-    status: RefusalStatus,
-    reason: string,
-    message: string,
-    detail: RefusalDetail = {},
-  ) {
+  constructor(status: RefusalStatus, reason: string, message: string, detail: RefusalDetail = {}) {
     super(message);
     this.status = status;
     this.reason = reason;

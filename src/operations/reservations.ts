@@ -10,13 +10,20 @@ import type {
   ReleaseRequest,
   ReleaseResponse,
 } from '../../generated/ts/tollgate/v1/metering_service.js';
+import { ReservationState } from '../../generated/ts/tollgate/v1/reservation.js';
 import { present } from '../base/assert.js';
 import type { EndEntry } from '../journal/entry.js';
 import { limits } from '../limits.js';
 import type { Hold } from '../state/values.js';
 import { type Answer, type Core, commit, refuseIfFull, refuseIfUnable } from './core.js';
 import { decodePageToken, encodePageToken, pageSizeOf } from './page.js';
-import { checkOrgId, checkReservationId, createFaults, parseDuration, refuseFaults } from './parse.js';
+import {
+  checkOrgId,
+  checkReservationId,
+  createFaults,
+  parseDuration,
+  refuseFaults,
+} from './parse.js';
 import { ended, endedReservation, findEnded, notFound, openReservation } from './reservation.js';
 
 const TTL = { fallbackMs: limits.reservationTtlDefaultMs, maxMs: limits.reservationTtlMs };
@@ -106,6 +113,11 @@ export function listReservations(
 ): Answer<ListReservationsResponse> {
   const faults = createFaults();
   checkOrgId(request.orgId, 'org_id', faults);
+  const { state } = request;
+  const { RESERVATION_STATE_UNSPECIFIED, RESERVATION_STATE_OPEN } = ReservationState;
+  if (state !== RESERVATION_STATE_UNSPECIFIED && state !== RESERVATION_STATE_OPEN) {
+    faults.add('state', 'must be OPEN or absent: an ended reservation is read by its id');
+  }
   const from = decodePageToken(request.pageToken, 'reservations', faults);
   refuseFaults(faults);
   const size = pageSizeOf(request.pageSize);

@@ -8,7 +8,7 @@ import type {
 import { hash32 } from '../base/hash.js';
 import type { Quanta, Sequence } from '../base/units.js';
 import { dimensionsText } from '../domain/metering/dimensions.js';
-import { type RuleState, remaining } from '../domain/quota/decide.js';
+import { type RuleState, remaining, standing } from '../domain/quota/decide.js';
 import type { HoldItem } from '../journal/entry.js';
 import { limits } from '../limits.js';
 import type { Hold } from '../state/values.js';
@@ -16,7 +16,13 @@ import { checkItems, type ItemsDecision } from './check-items.js';
 import { measureItems, statusesOf } from './check-quota.js';
 import { type Answer, type Core, commit, refuseIfFull, refuseIfUnable } from './core.js';
 import type { MeasuredItem } from './item.js';
-import { checkOrgId, checkReservationId, createFaults, parseDuration, toTimestamp } from './parse.js';
+import {
+  checkOrgId,
+  checkReservationId,
+  createFaults,
+  parseDuration,
+  toTimestamp,
+} from './parse.js';
 import { toReason } from './quota-status.js';
 import { ensureOrganisation } from './record-event.js';
 import { Refusal } from './refusal.js';
@@ -58,6 +64,9 @@ export function reserve(core: Core, request: ReserveRequest): Answer<ReserveResp
     items: held,
   });
   core.metrics.reservations.granted.add();
+  for (const { item, state } of granted.checked.states) {
+    if (item.meter.aggregation !== 'MAX' && state.requested > 0n) state.reserved += state.requested;
+  }
   return grantedAnswer(granted.checked, held, nowMs + ttlMs, sequence);
 }
 
@@ -146,9 +155,11 @@ function grantedAnswer(
     granted: true,
     items: held.map(toItem),
     expireTime: toTimestamp(expiresMs),
-    reason: toReason(checked.decision.reason),
+    reason: toReason(
+      standing(checked.states.map(({ state }) => ({ ...state, requested: 0n }))).reason,
+    ),
     plan: checked.terms.terms.plan.id,
-    quotas: statusesOf(checked),
+    quotas: statusesOf(checked, 'recorded'),
   };
   return { reply, after };
 }

@@ -3,8 +3,6 @@
 
 import type { EpochMs } from '../base/units.js';
 import { UTC } from '../domain/metering/calendar.js';
-import { type Counted, countedOf } from '../domain/quota/counted.js';
-import type { Rule } from '../domain/quota/rule.js';
 import {
   type Catalogue,
   type OrganisationTerms,
@@ -12,6 +10,8 @@ import {
   rulesFor,
   termsOf,
 } from '../domain/plans/catalogue.js';
+import { type Counted, countedOf } from '../domain/quota/counted.js';
+import type { Rule } from '../domain/quota/rule.js';
 
 export interface MeterRules {
   readonly counted: readonly Counted[];
@@ -21,7 +21,8 @@ export interface MeterRules {
 
 export interface EffectiveRule {
   readonly rule: Rule;
-  readonly counted: Counted;
+  /** Index of its combination in `counted`. */
+  readonly place: number;
 }
 
 export interface Terms {
@@ -86,12 +87,11 @@ function resolve(catalogue: Catalogue, terms: OrganisationTerms, nowMs: EpochMs)
 
 function meterRules(all: readonly Rule[], effective: readonly Rule[]): MeterRules {
   const counted = countedOf(all, UTC);
-  const find = new Map(counted.map((each) => [each.combination, each]));
   return {
     counted,
-    effective: effective.flatMap((rule) => {
-      const own = find.get(rule.combination);
-      return own === undefined ? [] : [{ rule, counted: own }];
-    }),
+    effective: effective.map((rule) => ({
+      rule,
+      place: counted.findIndex(({ combination }) => combination === rule.combination),
+    })),
   };
 }

@@ -10,11 +10,24 @@ import { hash32 } from '../base/hash.js';
 import type { EpochMs } from '../base/units.js';
 import type { EndEntry, HoldItem } from '../journal/entry.js';
 import { limits } from '../limits.js';
-import { checkEvent, type Duplicate, type Recordable } from './check-event.js';
-import { type Answer, type Core, catalogueOf, commit, refuseIfFull, refuseIfUnable } from './core.js';
+import { checkEvent } from './check-event.js';
+import {
+  type Answer,
+  type Core,
+  catalogueOf,
+  commit,
+  refuseIfFull,
+  refuseIfUnable,
+} from './core.js';
 import { type ParsedEvent, parseEvent } from './event.js';
 import { settleVerdict } from './event-result.js';
-import { checkOrgId, checkReservationId, createFaults, type Faults, refuseFaults } from './parse.js';
+import {
+  checkOrgId,
+  checkReservationId,
+  createFaults,
+  type Faults,
+  refuseFaults,
+} from './parse.js';
 import { checkDurability, countRejection, refusalOf } from './record.js';
 import { ended, findEnded, notFound, settledResults } from './reservation.js';
 
@@ -50,7 +63,8 @@ export function settle(core: Core, request: SettleRequest): Answer<SettleRespons
   const settleFingerprint = hash32(
     parsed.map((event) => `${event.eventId}\u0000${event.fingerprint}`).join('\u0003'),
   );
-  if (past?.entry.kind === 'settle') return again(core, past.entry, settleFingerprint, past.sequence);
+  if (past?.entry.kind === 'settle')
+    return again(core, past.entry, settleFingerprint, past.sequence);
   return recordAll(core, request, source, parsed, settleFingerprint);
 }
 
@@ -123,18 +137,18 @@ function recordAll(
 ): Answer<SettleResponse> {
   const { orgId, reservationId } = request;
   const nowMs = core.clock.wallMs();
-  const verdicts = parsed.map((event): Recordable | Duplicate => {
+  for (const event of parsed) {
     const verdict = checkEvent(core, event, { enforce: false, nowMs });
-    if (verdict.kind === 'recordable' || verdict.kind === 'duplicate') return verdict;
-    if (verdict.kind === 'denied') throw new Error('a settlement is never denied');
+    if (verdict.kind !== 'rejected') continue;
     countRejection(core, verdict);
     throw refusalOf(verdict);
-  });
+  }
   refuseIfFull(core, 'ending');
-  const results = verdicts.map((verdict, index) => {
-    const event = request.events[index] as UsageEvent;
+  const results = parsed.map((event, index) => {
+    const sent = request.events[index] as UsageEvent;
+    const verdict = checkEvent(core, event, { enforce: false, nowMs });
     const options = { enforce: false, nowMs, field: '', reservationId };
-    return settleVerdict(core, verdict, event, options).result;
+    return settleVerdict(core, verdict, sent, options).result;
   });
   const { fingerprint, createdMs, expiresMs, items, late } = source;
   const { sequence } = commit(core, {

@@ -28,11 +28,7 @@ export function takesWindow(counter: Counter, startMs: EpochMs): boolean {
   return oldest === undefined || windows.length < WINDOWS_KEPT || startMs >= oldest.startMs;
 }
 
-export function applyChange(
-  counter: Counter,
-  change: CounterChange,
-  atMs: EpochMs,
-): CounterWindow {
+export function applyChange(counter: Counter, change: CounterChange, atMs: EpochMs): CounterWindow {
   counter.touchedMs = Math.max(counter.touchedMs, atMs);
   let window = windowOf(counter, change.windowStartMs);
   if (change.base !== undefined) {

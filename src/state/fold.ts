@@ -16,7 +16,7 @@ import {
   type MeterAccount,
   type PagePointer,
 } from './account.js';
-import { combinationKey, type CountedSince, countedSince } from './combinations.js';
+import { type CountedSince, combinationKey, countedSince } from './combinations.js';
 import { applyChange, emptyCounter } from './counter.js';
 import { type Holds, openHolds } from './holds.js';
 import { eventIdKey, reservationIdKey } from './id-key.js';

@@ -1,12 +1,12 @@
 // Keys of the id index: 128 bits of SHA-256 over organisation, a separator that no id can hold, and
 // the id. Events and reservations of one organisation never meet: their separators differ.
 
-import { hash128 } from '../base/hash.js';
+import { hashWords } from '../base/hash.js';
 
 export function eventIdKey(orgId: string, eventId: string): Uint32Array {
-  return Uint32Array.from(hash128(`${orgId}\u0000${eventId}`));
+  return hashWords(`${orgId}\u0000${eventId}`);
 }
 
 export function reservationIdKey(orgId: string, reservationId: string): Uint32Array {
-  return Uint32Array.from(hash128(`${orgId}\u0001${reservationId}`));
+  return hashWords(`${orgId}\u0001${reservationId}`);
 }

@@ -114,7 +114,8 @@ function openParts(
   try {
     const applied = stateFile.applied();
     const { uuid, incarnation } = identity;
-    if (applied === undefined && hasAny(stateFile)) throw new StateMismatch('state of another format');
+    if (applied === undefined && hasAny(stateFile))
+      throw new StateMismatch('state of another format');
     if (applied !== undefined && applied.uuid !== uuid) {
       throw new StateMismatch('state of another journal');
     }

@@ -4,7 +4,7 @@
 
 import { crc32 } from 'node:zlib';
 import { Failure } from '../base/failure.js';
-import { hash128 } from '../base/hash.js';
+import { hashWords } from '../base/hash.js';
 import type { Codec, Kept } from './kept.js';
 
 /** The durable side, as the store needs it. */
@@ -169,7 +169,7 @@ function sweepTable(values: Map<string, Kept>, surplus: number): number {
 function storedKey(key: string): Buffer {
   const bytes = Buffer.from(key);
   if (bytes.length <= LMDB_KEY_BYTES_MAX) return bytes;
-  const words = hash128(key).map((word) => word.toString(16).padStart(8, '0'));
+  const words = [...hashWords(key)].map((word) => word.toString(16).padStart(8, '0'));
   return Buffer.from(`${key.charAt(0)}\u0005${words.join('')}`);
 }
 

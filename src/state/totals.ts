@@ -3,13 +3,7 @@
 
 import { assert } from '../base/assert.js';
 import { DAY_MS, type EpochMs } from '../base/units.js';
-import {
-  type Cell,
-  emptyCell,
-  isLater,
-  type Level,
-  mergeCell,
-} from '../domain/metering/cell.js';
+import { type Cell, emptyCell, isLater, type Level, mergeCell } from '../domain/metering/cell.js';
 import type { Aggregation } from '../domain/metering/meter.js';
 import type { Labels } from '../journal/entry.js';
 import type { Account } from './account.js';

@@ -185,12 +185,9 @@ export const pageCodec: Codec<Page> = {
 function encodeCell(id: number, cell: Cell): CellData {
   const levels =
     cell.levels &&
-    [...cell.levels].map(([source, level]): LevelData => [
-      source,
-      level.timeMs,
-      level.sequence,
-      `${level.quanta}`,
-    ]);
+    [...cell.levels].map(
+      ([source, level]): LevelData => [source, level.timeMs, level.sequence, `${level.quanta}`],
+    );
   return [
     id,
     `${cell.quanta}`,

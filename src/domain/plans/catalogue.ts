@@ -82,7 +82,10 @@ export function compileCatalogue(document: CatalogueDocument, version: number): 
     meters,
     defaultPlan,
     defaultQuotas,
-    rulesByMeter: groupRules([...plans.values()].flatMap(({ quotas }) => quotas), defaultQuotas),
+    rulesByMeter: groupRules(
+      [...plans.values()].flatMap(({ quotas }) => quotas),
+      defaultQuotas,
+    ),
     organisations: new Map(document.organizations.map((o) => [o.id, terms(o)])),
     runUnits: compileRunUnits(document),
     pricedKeys: pricedKeys(document),
@@ -105,7 +108,9 @@ export function rulesFor(
   terms: OrganisationTerms,
   atMs: EpochMs,
 ): ReadonlyMap<string, readonly Rule[]> {
-  const live = terms.overrides.filter(({ expiresMs }) => expiresMs === undefined || atMs < expiresMs);
+  const live = terms.overrides.filter(
+    ({ expiresMs }) => expiresMs === undefined || atMs < expiresMs,
+  );
   const replaced = new Set(live.map(({ replaces }) => replaces).filter((key) => key !== ''));
   const layers = [live.map(({ rule }) => rule), terms.plan.quotas, catalogue.defaultQuotas];
   return groupRules(effectiveRules(layers, replaced));
@@ -171,10 +176,7 @@ function compileRule(
   return { ...rule, source, combination: combinationOf(rule) };
 }
 
-function compileOverride(
-  override: OverrideDocument,
-  meters: ReadonlyMap<string, Meter>,
-): Override {
+function compileOverride(override: OverrideDocument, meters: ReadonlyMap<string, Meter>): Override {
   return {
     rule: compileRule(override, 'OVERRIDE', meters),
     replaces: override.replaces,

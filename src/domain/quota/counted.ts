@@ -27,9 +27,7 @@ function rememberingWindow(rule: Rule, zone: string): (atMs: EpochMs) => Window 
   let last: Window | undefined;
   return (atMs) => {
     const fits =
-      last !== undefined &&
-      atMs >= last.startMs &&
-      (last.endMs === undefined || atMs < last.endMs);
+      last !== undefined && atMs >= last.startMs && (last.endMs === undefined || atMs < last.endMs);
     if (last === undefined || !fits) last = windowAt(rule.window, atMs, zone);
     return last;
   };

@@ -1,2 +1,147 @@
+// repair: give up what damage left unreadable, and say first what that is. The journal is cut at the
+// end of the last good batch; everything behind it is kept in `quarantine/`; a new incarnation
+// begins, so that nothing mistakes the new history for the old one.
+
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Failure } from '../../base/failure.js';
+import { realFiles } from '../../journal/files.js';
+import { type Identity, newIdentity, writeIdentity } from '../../journal/identity.js';
+import { takeLock } from '../../journal/lock.js';
+import { journalDirectory } from '../../journal/open.js';
+import { type JournalDamaged, openSource, type SegmentFile } from '../../journal/recover.js';
+import { readSegmentHeader, SEGMENT_HEADER_BYTES, segmentName } from '../../journal/segment.js';
+import { limits } from '../../limits.js';
+import { stateDirectory } from '../../state/state-file.js';
 import type { CommandIo } from './command.js';
-export async function runRepair(_argv: readonly string[], _io: CommandIo): Promise<number> { return 1; }
+import { type Inspection, inspect } from './inspect.js';
+import { openProgress } from './progress.js';
+import { EXIT } from './trouble.js';
+
+const HELP = `tollgate repair [--data-dir DIR] [--apply]
+
+Says what is damaged and what repair would do; with --apply it does it. What is cut is kept in
+quarantine/. State and indexes are built again at the next start. The server must be stopped.
+Exit codes: 0 nothing to do or done, 1 could not, 2 bad usage, 3 damaged and nothing done yet.
+`;
+
+export async function runRepair(argv: readonly string[], io: CommandIo): Promise<number> {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      'data-dir': { type: 'string', default: process.env['TOLLGATE_DATA_DIR'] ?? './data' },
+      'dry-run': { type: 'boolean', default: false },
+      apply: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) {
+    io.stdout.write(HELP);
+    return EXIT.well;
+  }
+  const directory = values['data-dir'];
+  const lock = await takeLock(directory);
+  try {
+    const progress = openProgress(io.stderr, 'segments');
+    let found = inspect({ directory, upTo: 0, onProgress: progress.update });
+    progress.end();
+    if (found.problems.length === 0) {
+      io.stdout.write(`${directory}: whole, nothing to repair\n`);
+      return EXIT.well;
+    }
+    for (const problem of found.problems) io.stdout.write(`! ${problem}\n`);
+    if (!values.apply || values['dry-run']) {
+      io.stdout.write(`${planOf(found)}\nNothing was changed. --apply carries it out.\n`);
+      return EXIT.damaged;
+    }
+    if (found.identity === undefined) {
+      await restoreIdentity(directory, found);
+      found = inspect({ directory, upTo: 0, onProgress: progress.update });
+      progress.end();
+    }
+    await apply(directory, found);
+    io.stdout.write(`${planOf(found)}\nDone. State and indexes are built at the next start.\n`);
+    return EXIT.well;
+  } finally {
+    await lock.release();
+  }
+}
+
+function planOf(found: Inspection): string {
+  const { damage, identity } = found;
+  if (identity === undefined) return 'Plan: write a new identity.json from the segments.';
+  if (damage === undefined) {
+    return `Plan: accept the journal up to sequence ${found.lastSequence} as a new incarnation.`;
+  }
+  const known = Math.max(identity.lastSequence, damage.place.sequence);
+  const lost = known - damage.place.sequence;
+  const later = found.segments.filter(({ number }) => number > damage.segment).length;
+  return (
+    `Plan: cut ${basename(damage.file)} at byte ${damage.offset}, after sequence ` +
+    `${damage.place.sequence}; set aside ${later} later segments; begin a new incarnation. ` +
+    `At least ${lost} entries are lost.`
+  );
+}
+
+async function restoreIdentity(directory: string, found: Inspection): Promise<void> {
+  const first = found.segments[0];
+  if (first === undefined) {
+    throw new Failure('NOTHING_TO_REPAIR', `${directory} holds no segment to start from`);
+  }
+  const source = openSource(first, realFiles);
+  const header = Buffer.alloc(SEGMENT_HEADER_BYTES);
+  source.readSync(header, 0);
+  source.close();
+  const read = readSegmentHeader(header);
+  if (read === undefined) throw new Failure('NOTHING_TO_REPAIR', `${first.path} has no header`);
+  await writeIdentity(directory, { ...newIdentity(Date.now()), uuid: read.uuid, epoch: 1 });
+}
+
+async function apply(directory: string, found: Inspection): Promise<void> {
+  const { damage, identity } = found;
+  if (identity === undefined) throw new Failure('NOTHING_TO_REPAIR', `${directory}: no identity`);
+  if (damage !== undefined) cut(directory, found, damage);
+  const forkSequence = damage?.place.sequence ?? found.lastSequence;
+  const incarnation = identity.incarnation + 1;
+  const parent = identity.incarnation;
+  const fork = { incarnation, parent, forkSequence, atMs: Date.now() };
+  const next: Identity = {
+    ...identity,
+    incarnation,
+    forks: [...identity.forks, fork],
+    lastSequence: forkSequence,
+  };
+  await writeIdentity(directory, next);
+  rmSync(stateDirectory(directory), { recursive: true, force: true });
+  rmSync(join(directory, 'index'), { recursive: true, force: true });
+}
+
+/** The damaged segment is written anew up to the damage, zeros behind; the old one is kept. */
+function cut(directory: string, found: Inspection, damage: JournalDamaged): void {
+  const quarantine = join(directory, 'quarantine', new Date().toISOString().replaceAll(':', '-'));
+  mkdirSync(quarantine, { recursive: true, mode: 0o750 });
+  const damaged = found.segments.filter(({ number }) => number >= damage.segment);
+  const [first] = damaged;
+  const kept = damage.offset > SEGMENT_HEADER_BYTES && first !== undefined;
+  const good = kept ? readGood(first, damage.offset) : undefined;
+  for (const { path } of damaged) renameSync(path, join(quarantine, basename(path)));
+  if (good === undefined) return;
+  const path = join(journalDirectory(directory), segmentName(damage.segment));
+  const handle = realFiles.open(`${path}.tmp`, 'create');
+  handle.writeSync(good, 0);
+  const rest = Math.max(0, limits.segmentBytes - good.length);
+  handle.writeSync(Buffer.alloc(rest), good.length);
+  handle.syncSync();
+  handle.close();
+  realFiles.rename(`${path}.tmp`, path);
+  realFiles.syncDirectory(journalDirectory(directory));
+}
+
+function readGood(segment: SegmentFile, end: number): Buffer {
+  const source = openSource(segment, realFiles);
+  const bytes = Buffer.alloc(end);
+  source.readSync(bytes, 0);
+  source.close();
+  return bytes;
+}

@@ -17,6 +17,10 @@ const DAMAGE: ReadonlySet<string> = new Set([
 
 /** Returns the exit code. */
 export function tellTrouble(error: unknown, { stderr }: CommandIo): number {
+  if (systemCode(error).startsWith('ERR_PARSE_ARGS')) {
+    stderr.write(`tollgate: ${messageOf(error)}\n`);
+    return EXIT.misuse;
+  }
   stderr.write(`tollgate: ${troubleText(error)}\n`);
   return error instanceof Failure && DAMAGE.has(error.code) ? EXIT.damaged : EXIT.failure;
 }

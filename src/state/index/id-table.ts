@@ -40,8 +40,7 @@ export function createIdTable(capacity: number): IdTable {
     }
   }
 
-  const isEmpty = (at: number) =>
-    words[at + SEQUENCE_LOW] === 0 && words[at + SEQUENCE_HIGH] === 0;
+  const isEmpty = (at: number) => words[at + SEQUENCE_LOW] === 0 && words[at + SEQUENCE_HIGH] === 0;
 
   return {
     words,

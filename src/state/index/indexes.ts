@@ -329,10 +329,7 @@ function* newestFirst(sources: readonly Iterator<EventPlace>[]): Generator<Event
   }
 }
 
-function openAll(
-  directory: string,
-  manifest: Manifest,
-): Record<IndexName, OpenRun[]> | undefined {
+function openAll(directory: string, manifest: Manifest): Record<IndexName, OpenRun[]> | undefined {
   const opened: Record<IndexName, OpenRun[]> = { ids: [], events: [] };
   try {
     for (const name of NAMES) {

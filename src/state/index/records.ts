@@ -80,13 +80,8 @@ function mergeHalves(
     const takeLeft =
       right >= end ||
       (left < middle &&
-        compareWords(
-          words,
-          from[left] as number,
-          words,
-          from[right] as number,
-          shape.keyWords,
-        ) <= 0);
+        compareWords(words, from[left] as number, words, from[right] as number, shape.keyWords) <=
+          0);
     to[out] = from[takeLeft ? left++ : right++] as number;
   }
 }

@@ -264,5 +264,8 @@ function bytesOf(words: Uint32Array): Uint8Array {
 }
 
 function damaged(path: string, block: number): Failure {
-  return new Failure('INDEX_DAMAGED', `${path}: block ${block} or its frame does not match its CRC`);
+  return new Failure(
+    'INDEX_DAMAGED',
+    `${path}: block ${block} or its frame does not match its CRC`,
+  );
 }

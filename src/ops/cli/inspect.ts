@@ -1,0 +1,161 @@
+// Reading a whole data directory from end to end, as `verify` and `repair` do: every batch, every
+// entry, the chain between them, and what the events add up to.
+
+import { crc32 } from 'node:zlib';
+import { Failure, messageOf } from '../../base/failure.js';
+import type { EpochMs, Quanta, Sequence } from '../../base/units.js';
+import { eachFrame } from '../../journal/batch.js';
+import type { Entry } from '../../journal/entry.js';
+import { decodeEntry } from '../../journal/entry-codec.js';
+import { realFiles } from '../../journal/files.js';
+import { type Identity, readIdentity } from '../../journal/identity.js';
+import { journalDirectory } from '../../journal/open.js';
+import {
+  firstPoint,
+  JournalDamaged,
+  listSegments,
+  type ScanResult,
+  type SegmentFile,
+  scanJournal,
+} from '../../journal/recover.js';
+import type { BatchView } from '../../journal/scan.js';
+
+/** What the events of one organisation and meter add up to. */
+export interface Sum {
+  events: number;
+  quanta: Quanta;
+  /** SUM and COUNT: the quanta add up. The other aggregations have no plain sum. */
+  adds: boolean;
+}
+
+export interface Inspection {
+  readonly identity: Identity | undefined;
+  readonly segments: readonly SegmentFile[];
+  readonly batches: number;
+  readonly entries: ReadonlyMap<Entry['kind'], number>;
+  readonly sums: ReadonlyMap<string, Sum>;
+  readonly lastSequence: Sequence;
+  readonly lastEntryMs: EpochMs;
+  /** Where the journal ends, if it could be read to its end. */
+  readonly end: ScanResult | undefined;
+  /** What is wrong with the journal; empty: nothing. */
+  readonly problems: readonly string[];
+  readonly damage: JournalDamaged | undefined;
+}
+
+export interface InspectOptions {
+  readonly directory: string;
+  /** Sums are taken up to here. */
+  readonly upTo: Sequence;
+  readonly onProgress: (segment: number, segments: number, sequence: Sequence) => void;
+}
+
+export function sumKey(organisation: number, meter: string): string {
+  return `${organisation}\u0004${meter}`;
+}
+
+export function inspect(options: InspectOptions): Inspection {
+  const { directory } = options;
+  const problems: string[] = [];
+  const identity = readIdentityOrSay(directory, problems);
+  const segmentsDirectory = journalDirectory(directory);
+  const segments = realFiles.exists(segmentsDirectory)
+    ? listSegments(segmentsDirectory, realFiles)
+    : [];
+  const tally = createTally(options.upTo);
+  let end: ScanResult | undefined;
+  let damage: JournalDamaged | undefined;
+  if (segments.length === 0) problems.push(`${segmentsDirectory} holds no segment`);
+  else if (identity !== undefined) {
+    try {
+      end = walk(segments, identity.uuid, tally, options);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      if (error instanceof JournalDamaged) damage = error;
+      problems.push(messageOf(error));
+    }
+    if (end !== undefined && end.place.sequence < identity.lastSequence) {
+      problems.push(
+        `the journal ends at sequence ${end.place.sequence}, yet identity.json knows ` +
+          `${identity.lastSequence}: entries are missing`,
+      );
+    }
+  }
+  return { identity, segments, ...tally.result(), end, problems, damage };
+}
+
+function readIdentityOrSay(directory: string, problems: string[]): Identity | undefined {
+  try {
+    const identity = readIdentity(directory);
+    if (identity === undefined) problems.push(`${directory} holds no identity.json`);
+    return identity;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    problems.push(error.message);
+    return undefined;
+  }
+}
+
+function walk(
+  segments: readonly SegmentFile[],
+  uuid: string,
+  tally: Tally,
+  options: InspectOptions,
+): ScanResult {
+  const visits = scanJournal(segments, realFiles, uuid, firstPoint(segments));
+  let step = visits.next();
+  for (; step.done !== true; step = visits.next()) {
+    const { batch, segment } = step.value;
+    tally.add(batch, segment);
+    options.onProgress(segments.indexOf(segment) + 1, segments.length, tally.lastSequence());
+  }
+  return step.value;
+}
+
+interface Tally {
+  readonly add: (batch: BatchView, segment: SegmentFile) => void;
+  readonly lastSequence: () => Sequence;
+  readonly result: () => Pick<
+    Inspection,
+    'batches' | 'entries' | 'sums' | 'lastSequence' | 'lastEntryMs'
+  >;
+}
+
+function createTally(upTo: Sequence): Tally {
+  const entries = new Map<Entry['kind'], number>();
+  const organisations = new Map<string, number>();
+  const sums = new Map<string, Sum>();
+  let batches = 0;
+  let lastSequence = 0;
+  let lastEntryMs = 0;
+
+  function addEntry(entry: Entry, sequence: Sequence): void {
+    entries.set(entry.kind, (entries.get(entry.kind) ?? 0) + 1);
+    lastEntryMs = Math.max(lastEntryMs, entry.atMs);
+    if (entry.kind === 'organisation') organisations.set(entry.orgId, entry.number);
+    if (entry.kind !== 'record' || sequence > upTo) return;
+    const key = sumKey(organisations.get(entry.orgId) ?? 0, entry.meter);
+    const adds = entry.aggregation === 'SUM' || entry.aggregation === 'COUNT';
+    const sum = sums.get(key) ?? { events: 0, quanta: 0n, adds };
+    sum.events++;
+    sum.quanta += entry.quanta;
+    sums.set(key, sum);
+  }
+
+  return {
+    add({ header, buffer, at, offset }, segment) {
+      batches++;
+      eachFrame(buffer, at, header, (sequence, crc, start, end) => {
+        if (crc32(buffer.subarray(start, end)) !== crc) {
+          const text = `${segment.path}: sequence ${sequence}, batch at ${offset}: entry CRC`;
+          throw new Failure('JOURNAL_DAMAGED', text);
+        }
+        addEntry(decodeEntry(buffer, start, end), sequence);
+        lastSequence = sequence;
+        return false;
+      });
+    },
+    lastSequence: () => lastSequence,
+    result: () => ({ batches, entries, sums, lastSequence, lastEntryMs }),
+  };
+}
