@@ -1,5 +1,5 @@
-// Ids by 128 bits of SHA-256, as four 32-bit words. `crypto.hash` to hexadecimal text costs 0.25 µs where a
-// Buffer costs 0.6 µs (measured), so the words are read from the text.
+// Ids by 128 bits of SHA-256, as four 32-bit words. `crypto.hash` to hexadecimal text costs 0.25 µs
+// where a Buffer costs 0.6 µs (measured), so the words are read from the text.
 
 import { hash } from 'node:crypto';
 

@@ -39,7 +39,9 @@ export interface GrpcServer {
 const SERVICE = 'tollgate.v1.MeteringService';
 const POLL_MS = 10;
 
-/** Proxies often send keepalive pings; grpc-js keeps channelz sessions for ever unless it is off. */
+/**
+ * Proxies often send keepalive pings; grpc-js keeps channelz sessions for ever unless it is off.
+ */
 const OPTIONS = {
   'grpc.enable_channelz': 0,
   'grpc.max_concurrent_streams': limits.streamsPerConnection,

@@ -1,5 +1,5 @@
-// Reading and writing the fields of an entry. Little-endian; texts are UTF-8 with a 32-bit or 16-bit
-// length; integers that may be large are zig-zag varints. A writer grows by doubling.
+// Reading and writing the fields of an entry. Little-endian; texts are UTF-8 with a 32-bit or
+// 16-bit length; integers that may be large are zig-zag varints. A writer grows by doubling.
 
 import { assert } from '../base/assert.js';
 import { Failure } from '../base/failure.js';

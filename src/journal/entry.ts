@@ -66,7 +66,9 @@ export interface RecordEntry {
   /** 32-bit hash of meter, amount as sent and labels. */
   readonly fingerprint: number;
   readonly labels: Labels;
-  /** The label set of the totals: rollup keys with their values, `other` where the cap is reached. */
+  /**
+   * The label set of the totals: rollup keys with their values, `other` where the cap is reached.
+   */
   readonly rollup: Labels;
   /** LAST: the source; UNIQUE: the value that is counted; else ''. */
   readonly subject: string;

@@ -166,8 +166,8 @@ function checkAgainstCatalogue(
 }
 
 /**
- * The current window must have room, and so must the event's own where it is another one: backdating
- * evades nothing. Only the window right before the current one is still kept exactly.
+ * The current window must have room, and so must the event's own where it is another one:
+ * backdating evades nothing. Only the window right before the current one is still kept exactly.
  */
 function enforce(
   core: Core,

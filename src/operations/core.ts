@@ -1,5 +1,6 @@
 // What every operation works on. Operations are synchronous: no await stands between reading the
-// state and changing it (I5). What a reply depends on is named by a sequence; the edge waits for it.
+// state and changing it (I5). What a reply depends on is named by a sequence; the edge waits for
+// it.
 
 import { present } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';

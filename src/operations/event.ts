@@ -1,6 +1,6 @@
-// A usage event as it was sent, parsed. Identity is (organisation, event id); the fingerprint covers
-// meter, canonical amount as sent and labels, never the time: a retry that stamps "now" is the same
-// event.
+// A usage event as it was sent, parsed. Identity is (organisation, event id); the fingerprint
+// covers meter, canonical amount as sent and labels, never the time: a retry that stamps "now" is
+// the same event.
 
 import type { UsageEvent } from '../../generated/ts/tollgate/v1/usage_event.js';
 import { hash32 } from '../base/hash.js';

@@ -1,4 +1,5 @@
-// Paging: sizes are clamped, tokens are opaque, name their list and are checked when they come back.
+// Paging: sizes are clamped, tokens are opaque, name their list and are checked when they come
+// back.
 
 import { limits } from '../limits.js';
 import type { Faults } from './parse.js';

@@ -1,4 +1,5 @@
-// From an amount as sent to quanta of a meter. This needs the catalogue: scale, aggregation, formula.
+// From an amount as sent to quanta of a meter. This needs the catalogue: scale, aggregation,
+// formula.
 
 import { isFault, parseUnits, powerOfTen } from '../base/decimal.js';
 import { QUANTA_MAX, type Quanta } from '../base/units.js';

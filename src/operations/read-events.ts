@@ -1,6 +1,6 @@
-// Reading single events through the event index, in slices: the places of a chunk are taken from the
-// index at once, then their entries are read from the journal. Nothing of the index is held while
-// the event loop turns, since runs may be merged or dropped meanwhile.
+// Reading single events through the event index, in slices: the places of a chunk are taken from
+// the index at once, then their entries are read from the journal. Nothing of the index is held
+// while the event loop turns, since runs may be merged or dropped meanwhile.
 
 import type { EpochMs } from '../base/units.js';
 import type { RecordEntry } from '../journal/entry.js';

@@ -123,8 +123,8 @@ async function addEvents(
 
 function tooManyEvents() {
   const text =
-    `needs more than ${limits.scanEvents} single events: group by rollup keys of the meter and use ` +
-    'times on the 15-minute grid, or a shorter range';
+    `needs more than ${limits.scanEvents} single events: group by rollup keys of the meter, ` +
+    'use times on the 15-minute grid, or a shorter range';
   return invalidField('group_by', text);
 }
 

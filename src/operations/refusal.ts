@@ -1,5 +1,5 @@
-// Why a call fails: the status code says what kind of trouble, the reason which rule, the violations
-// which fields. A denial or a duplicate is no refusal but data in an OK reply.
+// Why a call fails: the status code says what kind of trouble, the reason which rule, the
+// violations which fields. A denial or a duplicate is no refusal but data in an OK reply.
 
 export type RefusalStatus =
   | 'INVALID_ARGUMENT'

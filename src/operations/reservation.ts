@@ -1,5 +1,5 @@
-// What is known of a reservation: open (in memory), ended (its last entry, found by the id index), or
-// nothing. Ended ones are kept as long as event ids.
+// What is known of a reservation: open (in memory), ended (its last entry, found by the id index),
+// or nothing. Ended ones are kept as long as event ids.
 
 import type { EventResult } from '../../generated/ts/tollgate/v1/event_result.js';
 import {

@@ -1,6 +1,5 @@
 // What /metrics reads at each scrape from the parts that own it.
 
-import type { Config } from '../config.js';
 import type { Machine } from '../pumps/watch-machine.js';
 import type { OpenedState } from '../state/open.js';
 import type { GaugeReadings } from '../telemetry/metrics.js';
@@ -8,7 +7,7 @@ import type { GaugeReadings } from '../telemetry/metrics.js';
 export interface GaugeSources {
   readonly state: OpenedState;
   readonly machine: Machine;
-  readonly config: Pick<Config, 'journalBytesMax' | 'diskReserveBytes'>;
+  readonly config: { readonly journalBytesMax: number; readonly diskReserveBytes: number };
   readonly filesystem: string;
 }
 

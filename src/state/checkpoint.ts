@@ -64,7 +64,9 @@ export async function encodeAll(capture: Capture, pace: Pace): Promise<void> {
   }
 }
 
-/** `place` is read when the boundary's own batch has just become durable: it is that batch's end. */
+/**
+ * `place` is read when the boundary's own batch has just become durable: it is that batch's end.
+ */
 function captureAtBoundary(store: Store, journal: Journal): Promise<Captured> {
   return new Promise((resolve) => {
     journal.atBoundary((sequence) => {

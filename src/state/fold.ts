@@ -1,5 +1,6 @@
-// The fold: what the journal's entries add up to. `apply` reads nothing but the entry and the state,
-// so replay gives the same state again (I2). Answers are read from here; only `apply` changes it.
+// The fold: what the journal's entries add up to. `apply` reads nothing but the entry and the
+// state, so replay gives the same state again (I2). Answers are read from here; only `apply`
+// changes it.
 
 import { assert, present, unreachable } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
@@ -9,44 +10,27 @@ import { addEvent, type Cell, emptyCell, isLater } from '../domain/metering/cell
 import { type Catalogue, compileCatalogue } from '../domain/plans/catalogue.js';
 import type { CatalogueDocument } from '../domain/plans/document.js';
 import type { EndEntry, Entry, HoldItem, Labels, RecordEntry } from '../journal/entry.js';
-import {
-  ACCOUNTS_REMEMBERED,
-  type Account,
-  LABEL_SETS_REMEMBERED,
-  type MeterAccount,
-  type PagePointer,
-} from './account.js';
+import type { Account, MeterAccount, PagePointer } from './account.js';
+import { type Accounts, openAccounts } from './accounts.js';
 import { type CountedSince, combinationKey, countedSince } from './combinations.js';
-import { applyChange, emptyCounter } from './counter.js';
+import { applyChange } from './counter.js';
 import { type Holds, openHolds } from './holds.js';
 import { eventIdKey, reservationIdKey } from './id-key.js';
 import type { Indexes } from './index/indexes.js';
 import { kept } from './kept.js';
 import type { Store } from './store.js';
 import { type Bucket, keys, LABEL_SETS_PER_PAGE, openTables, type Tables } from './tables.js';
-import type { Counter, LabelSet, Levels, Page } from './values.js';
+import type { Page } from './values.js';
 
 export const QUARTER_MS = 15 * MINUTE_MS;
 
-export interface Fold {
+export interface Fold extends Omit<Accounts, 'counterToChange'> {
   readonly tables: Tables;
   readonly holds: Holds;
   readonly catalogue: () => Catalogue | undefined;
   readonly organisations: () => number;
   /** Since when a combination of the catalogue is counted; 0 from the beginning. */
   readonly countedSinceMs: (meter: string, combination: string) => EpochMs;
-  /** Undefined for an organisation that no entry has named. */
-  readonly account: (orgId: string) => Account | undefined;
-  /** The meter's part of an account, made where it is new. */
-  readonly meterAccount: (account: Account, meter: string) => MeterAccount;
-  readonly counter: (
-    account: Account,
-    meter: string,
-    combination: string,
-    scopeValues: string,
-  ) => Counter | undefined;
-  readonly labelSet: (account: Account, meter: string, text: string) => LabelSet | undefined;
-  readonly levels: (account: Account, meter: string) => Levels | undefined;
   readonly page: (
     organisation: number,
     meter: string,
@@ -54,7 +38,9 @@ export interface Fold {
     startMs: EpochMs,
     pageNumber: number,
   ) => Page | undefined;
-  /** Makes the entry part of the state. `idKey`: of its event or reservation, where it is at hand. */
+  /**
+   * Makes the entry part of the state. `idKey`: of its event or reservation, where it is at hand.
+   */
   readonly apply: (entry: Entry, sequence: Sequence, crc: number, idKey?: Uint32Array) => void;
   /** Adds the entry's ids to the indexes only: replay of what LMDB covers already. */
   readonly index: (entry: Entry, sequence: Sequence, idKey?: Uint32Array) => void;
@@ -71,101 +57,14 @@ export function labelText(labels: Labels): string {
 export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
   const tables = openTables(store);
   const holds = openHolds(tables.holds, clock);
-  const accounts = new Map<string, Account>();
+  const accounts = openAccounts(tables);
+  const { account, meterAccount, counter, counterToChange, labelSet, levels } = accounts;
   const saved = tables.notes.get(keys.catalogue);
   let catalogue = saved && compileCatalogue(parseDocument(saved.text), saved.version);
   const organisationCount = tables.notes.get(keys.organisations);
   let organisations = organisationCount?.version ?? 0;
   const savedSince = tables.notes.get(keys.combinations);
   let since: CountedSince = new Map(savedSince && JSON.parse(savedSince.text));
-
-  function account(orgId: string): Account | undefined {
-    const known = accounts.get(orgId);
-    if (known?.organisation.live) return known;
-    const organisation = tables.organisations.get(keys.organisation(orgId));
-    if (organisation === undefined) return undefined;
-    if (accounts.size >= ACCOUNTS_REMEMBERED) accounts.clear();
-    const made: Account = { organisation, meters: new Map() };
-    accounts.set(orgId, made);
-    return made;
-  }
-
-  function meterAccount(of: Account, meter: string): MeterAccount {
-    const known = of.meters.get(meter);
-    if (known?.series.live) return known;
-    const { number } = of.organisation;
-    const key = keys.series(number, meter);
-    const series =
-      tables.series.get(key) ??
-      tables.series.add({
-        key,
-        ...kept(),
-        organisation: number,
-        meter,
-        labelSets: 0,
-        monthMs: 0,
-        labelSetsInMonth: 0,
-        firstMs: Number.MAX_SAFE_INTEGER,
-        lastMs: 0,
-      });
-    const made: MeterAccount = {
-      series,
-      counters: new Map(),
-      labelSets: new Map(),
-      day: undefined,
-      quarter: undefined,
-      levels: undefined,
-    };
-    of.meters.set(meter, made);
-    return made;
-  }
-
-  function counter(
-    of: Account,
-    meter: string,
-    combination: string,
-    scopeValues: string,
-  ): Counter | undefined {
-    const remembered = of.meters.get(meter)?.counters;
-    if (scopeValues === '') {
-      const known = remembered?.get(combination);
-      if (known?.live) {
-        known.used = true;
-        return known;
-      }
-    }
-    const key = keys.counter(of.organisation.number, meter, combination, scopeValues);
-    const found = tables.counters.get(key);
-    if (found !== undefined && scopeValues === '') remembered?.set(combination, found);
-    return found;
-  }
-
-  function counterToChange(
-    of: Account,
-    meter: string,
-    combination: string,
-    scopeValues: string,
-  ): Counter {
-    const found = counter(of, meter, combination, scopeValues);
-    if (found !== undefined) {
-      tables.counters.touch(found);
-      return found;
-    }
-    const key = keys.counter(of.organisation.number, meter, combination, scopeValues);
-    return tables.counters.add(emptyCounter(key));
-  }
-
-  function labelSet(of: Account, meter: string, text: string): LabelSet | undefined {
-    const remembered = of.meters.get(meter)?.labelSets;
-    const known = remembered?.get(text);
-    if (known?.live) return known;
-    const found = tables.labelSets.get(keys.labelSet(of.organisation.number, meter, text));
-    if (found !== undefined && remembered !== undefined) {
-      if (remembered.size >= LABEL_SETS_REMEMBERED) remembered.clear();
-      remembered.set(text, found);
-    }
-    return found;
-  }
 
   /** The id of the entry's label set; new ones are counted in the month of the event. */
   function labelSetToUse(of: Account, at: MeterAccount, entry: RecordEntry): number {
@@ -283,10 +182,6 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     if (seen.starts.includes(startMs)) return;
     tables.seen.touch(seen);
     seen.starts = [...seen.starts, startMs].sort((a, b) => b - a).slice(0, 2);
-  }
-
-  function levels(of: Account, meter: string): Levels | undefined {
-    return tables.levels.get(keys.levels(of.organisation.number, meter));
   }
 
   function applyLevel(of: Account, at: MeterAccount, entry: RecordEntry, sequence: Sequence): void {

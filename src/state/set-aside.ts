@@ -1,5 +1,5 @@
-// Part of the state was found damaged while serving: it is moved away, the process restarts, and the
-// journal builds it again.
+// Part of the state was found damaged while serving: it is moved away, the process restarts, and
+// the journal builds it again.
 
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

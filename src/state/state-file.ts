@@ -1,5 +1,5 @@
-// LMDB as the store's durable side. It holds overwritten values only and can be deleted at any time.
-// What it covers is stored in the same transaction as the values (I2).
+// LMDB as the store's durable side. It holds overwritten values only and can be deleted at any
+// time. What it covers is stored in the same transaction as the values (I2).
 
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -46,7 +46,9 @@ export function decide(states: readonly RuleState[]): Decision {
   return judge(states, fits);
 }
 
-/** Where the rules stand after the fact: what was used is exceeded only when it is over the limit. */
+/**
+ * Where the rules stand after the fact: what was used is exceeded only when it is over the limit.
+ */
 export function standing(states: readonly RuleState[]): Decision {
   return judge(states, holds);
 }

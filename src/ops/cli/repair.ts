@@ -1,5 +1,5 @@
-// repair: give up what damage left unreadable, and say first what that is. The journal is cut at the
-// end of the last good batch; everything behind it is kept in `quarantine/`; a new incarnation
+// repair: give up what damage left unreadable, and say first what that is. The journal is cut at
+// the end of the last good batch; everything behind it is kept in `quarantine/`; a new incarnation
 // begins, so that nothing mistakes the new history for the old one.
 
 import { mkdirSync, renameSync, rmSync } from 'node:fs';

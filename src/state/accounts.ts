@@ -1,0 +1,133 @@
+// Finding the values of an organisation: through what its account remembers, else by key in the
+// tables. Reads, but for what has to exist before it can be changed.
+
+import {
+  ACCOUNTS_REMEMBERED,
+  type Account,
+  LABEL_SETS_REMEMBERED,
+  type MeterAccount,
+} from './account.js';
+import { emptyCounter } from './counter.js';
+import { kept } from './kept.js';
+import { keys, type Tables } from './tables.js';
+import type { Counter, LabelSet, Levels } from './values.js';
+
+export interface Accounts {
+  /** Undefined for an organisation that no entry has named. */
+  readonly account: (orgId: string) => Account | undefined;
+  /** The meter's part of an account, made where it is new. */
+  readonly meterAccount: (account: Account, meter: string) => MeterAccount;
+  readonly counter: (
+    account: Account,
+    meter: string,
+    combination: string,
+    scopeValues: string,
+  ) => Counter | undefined;
+  /** The same before a change: made where it is new. */
+  readonly counterToChange: (
+    account: Account,
+    meter: string,
+    combination: string,
+    scopeValues: string,
+  ) => Counter;
+  readonly labelSet: (account: Account, meter: string, text: string) => LabelSet | undefined;
+  readonly levels: (account: Account, meter: string) => Levels | undefined;
+}
+
+export function openAccounts(tables: Tables): Accounts {
+  const accounts = new Map<string, Account>();
+
+  function account(orgId: string): Account | undefined {
+    const known = accounts.get(orgId);
+    if (known?.organisation.live) return known;
+    const organisation = tables.organisations.get(keys.organisation(orgId));
+    if (organisation === undefined) return undefined;
+    if (accounts.size >= ACCOUNTS_REMEMBERED) accounts.clear();
+    const made: Account = { organisation, meters: new Map() };
+    accounts.set(orgId, made);
+    return made;
+  }
+
+  function meterAccount(of: Account, meter: string): MeterAccount {
+    const known = of.meters.get(meter);
+    if (known?.series.live) return known;
+    const { number } = of.organisation;
+    const key = keys.series(number, meter);
+    const series =
+      tables.series.get(key) ??
+      tables.series.add({
+        key,
+        ...kept(),
+        organisation: number,
+        meter,
+        labelSets: 0,
+        monthMs: 0,
+        labelSetsInMonth: 0,
+        firstMs: Number.MAX_SAFE_INTEGER,
+        lastMs: 0,
+      });
+    const made: MeterAccount = {
+      series,
+      counters: new Map(),
+      labelSets: new Map(),
+      day: undefined,
+      quarter: undefined,
+      levels: undefined,
+    };
+    of.meters.set(meter, made);
+    return made;
+  }
+
+  function counter(
+    of: Account,
+    meter: string,
+    combination: string,
+    scopeValues: string,
+  ): Counter | undefined {
+    const remembered = of.meters.get(meter)?.counters;
+    if (scopeValues === '') {
+      const known = remembered?.get(combination);
+      if (known?.live) {
+        known.used = true;
+        return known;
+      }
+    }
+    const key = keys.counter(of.organisation.number, meter, combination, scopeValues);
+    const found = tables.counters.get(key);
+    if (found !== undefined && scopeValues === '') remembered?.set(combination, found);
+    return found;
+  }
+
+  function counterToChange(
+    of: Account,
+    meter: string,
+    combination: string,
+    scopeValues: string,
+  ): Counter {
+    const found = counter(of, meter, combination, scopeValues);
+    if (found !== undefined) {
+      tables.counters.touch(found);
+      return found;
+    }
+    const key = keys.counter(of.organisation.number, meter, combination, scopeValues);
+    return tables.counters.add(emptyCounter(key));
+  }
+
+  function labelSet(of: Account, meter: string, text: string): LabelSet | undefined {
+    const remembered = of.meters.get(meter)?.labelSets;
+    const known = remembered?.get(text);
+    if (known?.live) return known;
+    const found = tables.labelSets.get(keys.labelSet(of.organisation.number, meter, text));
+    if (found !== undefined && remembered !== undefined) {
+      if (remembered.size >= LABEL_SETS_REMEMBERED) remembered.clear();
+      remembered.set(text, found);
+    }
+    return found;
+  }
+
+  function levels(of: Account, meter: string): Levels | undefined {
+    return tables.levels.get(keys.levels(of.organisation.number, meter));
+  }
+
+  return { account, meterAccount, counter, counterToChange, labelSet, levels };
+}
