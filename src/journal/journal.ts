@@ -46,6 +46,11 @@ export interface SyncedPlace extends Place {
 export interface Journal {
   /** Encodes into the collecting batch. Entries of one turn of the event loop share a batch. */
   readonly append: (entry: Entry) => Appended;
+  /**
+   * A command is complete: where the disk is idle and callers come one by one, its batch goes now
+   * and the reply is built while the disk works. Else it shares the batch of this turn.
+   */
+  readonly submit: () => void;
   /** Runs `done` once `sequence` is durable: at once where it is already. */
   readonly whenSynced: (sequence: Sequence, done: () => void) => void;
   /** Runs `act` at the next batch boundary: everything up to `sequence` is in closed batches. */
@@ -83,6 +88,8 @@ interface Batch {
 }
 
 const INITIAL_BYTES = 256 * 1024;
+/** A batch of no more entries than this says that callers come one by one. */
+const LONE_ENTRIES = 2;
 
 export function startJournal(options: JournalOptions): Journal {
   const { rotation, library, clock, events } = options;
@@ -92,6 +99,7 @@ export function startJournal(options: JournalOptions): Journal {
   let spare: Writer | undefined = createWriter(INITIAL_BYTES);
   let flying: Batch | undefined;
   let flyingSinceMs: MonotonicMs = 0;
+  let lastCount = 0;
   let waiting = 0;
   let scheduled = false;
   let ended = false;
@@ -123,6 +131,10 @@ export function startJournal(options: JournalOptions): Journal {
       scheduled = false;
       flush();
     });
+  }
+
+  function submit(): void {
+    if (flying === undefined && lastCount <= LONE_ENTRIES) flush();
   }
 
   function flush(): void {
@@ -187,6 +199,7 @@ export function startJournal(options: JournalOptions): Journal {
   function landed(batch: Batch, bytes: number): void {
     events.onBatch(batch.count, bytes, clock.monotonicMs() - flyingSinceMs);
     flying = undefined;
+    lastCount = batch.count;
     batch.writer.position = BATCH_HEADER_BYTES;
     if (batch.writer.buffer.length <= limits.batchBytes) spare = batch.writer;
     flush();
@@ -239,6 +252,7 @@ export function startJournal(options: JournalOptions): Journal {
 
   return {
     append,
+    submit,
     whenSynced,
     atBoundary(act) {
       if (collecting.count === 0) act(last);

@@ -15,6 +15,7 @@ import type { Account } from '../state/account.js';
 import { labelText } from '../state/fold.js';
 import { eventIdKey } from '../state/id-key.js';
 import { LABEL_SETS_PER_PAGE } from '../state/tables.js';
+import type { LabelSet } from '../state/values.js';
 import { type Core, catalogueOf } from './core.js';
 import { type Request, ruleState, type Standing, standingAt } from './evaluate.js';
 import type { ParsedEvent } from './event.js';
@@ -60,6 +61,7 @@ export interface Recordable {
   readonly nowMs: EpochMs;
   readonly unknownTier: string | undefined;
   readonly rollup: Labels;
+  readonly labelSet: LabelSet | undefined;
   readonly overflowed: boolean;
   readonly request: Request;
   readonly terms: Terms;
@@ -157,6 +159,7 @@ function checkAgainstCatalogue(
     nowMs,
     unknownTier: measured.unknownTier,
     rollup: rollup.rollup,
+    labelSet: rollup.labelSet,
     overflowed: rollup.overflowed,
     request,
     terms,
@@ -236,6 +239,13 @@ function checkTime(core: Core, eventTimeMs: EpochMs, nowMs: EpochMs): Rejection 
   return undefined;
 }
 
+interface Rollup {
+  readonly rollup: Labels;
+  /** The label set as it stands; undefined where it is new. */
+  readonly labelSet: LabelSet | undefined;
+  readonly overflowed: boolean;
+}
+
 /** The label set of the totals, `other` beyond the cap, or a refusal where a price needs it. */
 function rollupOf(
   core: Core,
@@ -244,12 +254,12 @@ function rollupOf(
   event: ParsedEvent,
   eventTimeMs: EpochMs,
   subject: string,
-): { rollup: Labels; overflowed: boolean } | Rejection {
+): Rollup | Rejection {
   const rollup = meter.rollupKeys.map((key): readonly [string, string] => [
     key,
     event.dimensions.get(key) ?? '',
   ]);
-  if (account === undefined) return { rollup, overflowed: false };
+  if (account === undefined) return { rollup, labelSet: undefined, overflowed: false };
   const { series } = core.fold.meterAccount(account, meter.key);
   const known = core.fold.labelSet(account, meter.key, labelText(rollup));
   const full =
@@ -260,14 +270,11 @@ function rollupOf(
     if (meter.rollupKeys.some((key) => priced?.has(key))) {
       return exhausted(`meter ${meter.key} has ${meter.labelSetsMax} label sets this month`);
     }
-    return { rollup: meter.rollupKeys.map((key) => [key, 'other']), overflowed: true };
+    const other = meter.rollupKeys.map((key): readonly [string, string] => [key, 'other']);
+    return { rollup: other, labelSet: undefined, overflowed: true };
   }
-  return (
-    subjectFault(core, account, meter, eventTimeMs, subject, known?.id) ?? {
-      rollup,
-      overflowed: false,
-    }
-  );
+  const fault = subjectFault(core, account, meter, eventTimeMs, subject, known?.id);
+  return fault ?? { rollup, labelSet: known, overflowed: false };
 }
 
 /** UNIQUE and LAST keep their subjects one by one, so those have a bound too. */

@@ -10,7 +10,7 @@ import type { Interval } from '../domain/metering/calendar.js';
 import type { Catalogue } from '../domain/plans/catalogue.js';
 import type { Entry } from '../journal/entry.js';
 import type { Appended, Journal } from '../journal/journal.js';
-import type { Fold } from '../state/fold.js';
+import type { Fold, Hint } from '../state/fold.js';
 import type { Indexes } from '../state/index/indexes.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import type { Denials } from './denials.js';
@@ -57,10 +57,10 @@ export function catalogueOf(core: Core): Catalogue {
 }
 
 /** Journals a fact and makes it part of the state, in one step. */
-export function commit(core: Core, entry: Entry, idKey?: Uint32Array): Appended {
+export function commit(core: Core, entry: Entry, hint?: Hint): Appended {
   const appended = core.journal.append(entry);
-  core.fold.apply(entry, appended.sequence, appended.crc, idKey);
-  core.fold.index(entry, appended.sequence, idKey);
+  core.fold.apply(entry, appended.sequence, appended.crc, hint);
+  core.fold.index(entry, appended.sequence, hint);
   return appended;
 }
 

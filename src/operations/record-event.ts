@@ -18,7 +18,7 @@ export interface Recorded {
 
 export function recordEvent(core: Core, checked: Recordable, reservationId: string): Recorded {
   const { event, nowMs, eventTimeMs } = checked;
-  ensureOrganisation(core, event.orgId, nowMs);
+  if (checked.account === undefined) ensureOrganisation(core, event.orgId, nowMs);
   const { counters, thresholds } = changesOf(core, checked);
   const entry: RecordEntry = {
     kind: 'record',
@@ -44,7 +44,7 @@ export function recordEvent(core: Core, checked: Recordable, reservationId: stri
     reservationId,
   };
   noteShadow(core, event.orgId, checked.states, nowMs);
-  const { sequence } = commit(core, entry, checked.idKey);
+  const { sequence } = commit(core, entry, checked);
   count(core, checked, entry);
   for (const state of checked.states) settleState(state, counters);
   return { entry, sequence, states: checked.states };

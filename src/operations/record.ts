@@ -104,6 +104,7 @@ function recorded(core: Core, checked: Recordable): Answer<RecordResponse> {
   refuseIfFull(core, 'ordinary');
   const amount = amountOf(core, checked);
   const { sequence, states } = recordEvent(core, checked, '');
+  core.journal.submit();
   const reply = replyOf(checked, states, amount, 'recorded');
   return { reply: { ...reply, sequence: BigInt(sequence) }, after: sequence };
 }

@@ -20,9 +20,16 @@ import type { Indexes } from './index/indexes.js';
 import { kept } from './kept.js';
 import type { Store } from './store.js';
 import { type Bucket, keys, LABEL_SETS_PER_PAGE, openTables, type Tables } from './tables.js';
-import type { Page } from './values.js';
+import type { LabelSet, Page } from './values.js';
 
 export const QUARTER_MS = 15 * MINUTE_MS;
+
+/** What the caller found already, so that applying need not look again. */
+export interface Hint {
+  readonly idKey: Uint32Array;
+  readonly account: Account | undefined;
+  readonly labelSet: LabelSet | undefined;
+}
 
 export interface Fold extends Omit<Accounts, 'counterToChange'> {
   readonly tables: Tables;
@@ -38,12 +45,10 @@ export interface Fold extends Omit<Accounts, 'counterToChange'> {
     startMs: EpochMs,
     pageNumber: number,
   ) => Page | undefined;
-  /**
-   * Makes the entry part of the state. `idKey`: of its event or reservation, where it is at hand.
-   */
-  readonly apply: (entry: Entry, sequence: Sequence, crc: number, idKey?: Uint32Array) => void;
+  /** Makes the entry part of the state. */
+  readonly apply: (entry: Entry, sequence: Sequence, crc: number, hint?: Hint) => void;
   /** Adds the entry's ids to the indexes only: replay of what LMDB covers already. */
-  readonly index: (entry: Entry, sequence: Sequence, idKey?: Uint32Array) => void;
+  readonly index: (entry: Entry, sequence: Sequence, hint?: Hint) => void;
 }
 
 /** Text of a label set, which finds its id. */
@@ -67,11 +72,17 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
   let since: CountedSince = new Map(savedSince && JSON.parse(savedSince.text));
 
   /** The id of the entry's label set; new ones are counted in the month of the event. */
-  function labelSetToUse(of: Account, at: MeterAccount, entry: RecordEntry): number {
-    const text = labelText(entry.rollup);
-    const { number } = of.organisation;
+  function labelSetToUse(
+    of: Account,
+    at: MeterAccount,
+    entry: RecordEntry,
+    found: LabelSet | undefined,
+  ): number {
     const { series } = at;
     const monthMs = monthOf(entry.eventTimeMs, series.monthMs);
+    if (found !== undefined && found.monthMs >= monthMs) return found.id;
+    const text = labelText(entry.rollup);
+    const { number } = of.organisation;
     const known = labelSet(of, entry.meter, text);
     if (known !== undefined && known.monthMs >= monthMs) return known.id;
     tables.series.touch(series);
@@ -116,12 +127,13 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     entry: RecordEntry,
     sequence: Sequence,
     crc: number,
-    idKey: Uint32Array,
+    hint: Hint | undefined,
   ): void {
-    const of = present(account(entry.orgId), 'the organisation of an event');
+    const idKey = hint?.idKey ?? eventIdKey(entry.orgId, entry.eventId);
+    const of = present(hint?.account ?? account(entry.orgId), 'the organisation of an event');
     const { meter, eventTimeMs } = entry;
     const at = meterAccount(of, meter);
-    const id = labelSetToUse(of, at, entry);
+    const id = labelSetToUse(of, at, entry, hint?.labelSet);
     const number = Math.floor(id / LABEL_SETS_PER_PAGE);
     const dayMs = Math.floor(eventTimeMs / DAY_MS) * DAY_MS;
     const quarterMs = Math.floor(eventTimeMs / QUARTER_MS) * QUARTER_MS;
@@ -223,11 +235,11 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     holds.remove(orgId, reservationId);
   }
 
-  function index(entry: Entry, sequence: Sequence, idKey?: Uint32Array): void {
+  function index(entry: Entry, sequence: Sequence, hint?: Hint): void {
     switch (entry.kind) {
       case 'record': {
-        const of = present(account(entry.orgId), 'the organisation of an event');
-        const key = idKey ?? eventIdKey(entry.orgId, entry.eventId);
+        const of = present(hint?.account ?? account(entry.orgId), 'the organisation of an event');
+        const key = hint?.idKey ?? eventIdKey(entry.orgId, entry.eventId);
         indexes.addId(key, entry.fingerprint, sequence, entry.atMs);
         indexes.addEvent(of.organisation.number, entry.eventTimeMs, sequence);
         return;
@@ -235,7 +247,7 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
       case 'settle':
       case 'release':
       case 'expire': {
-        const key = idKey ?? reservationIdKey(entry.orgId, entry.reservationId);
+        const key = reservationIdKey(entry.orgId, entry.reservationId);
         indexes.addId(key, entry.fingerprint, sequence, entry.atMs);
         return;
       }
@@ -243,10 +255,10 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     }
   }
 
-  function apply(entry: Entry, sequence: Sequence, crc: number, idKey?: Uint32Array): void {
+  function apply(entry: Entry, sequence: Sequence, crc: number, hint?: Hint): void {
     switch (entry.kind) {
       case 'record':
-        applyRecord(entry, sequence, crc, idKey ?? eventIdKey(entry.orgId, entry.eventId));
+        applyRecord(entry, sequence, crc, hint);
         return;
       case 'catalogue':
         catalogue = compileCatalogue(parseDocument(entry.document), entry.version);
