@@ -78,7 +78,7 @@ export const limits = {
   indexTailIds: 131_072,
   /** Runs of one size class within a day before they are merged. */
   runsPerMerge: 8,
-  /** Holes and bounds of a saturated index tail while runs are built: refusals after this many. */
+  /** Full tails that wait to be written out; beyond it new work is refused, OVERLOADED. */
   indexTailsFrozen: 8,
 
   // gRPC server.

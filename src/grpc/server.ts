@@ -10,6 +10,7 @@ import { answers } from '../journal/lock.js';
 import { limits } from '../limits.js';
 import { addNoop } from './bench-noop.js';
 import { denyAsError } from './deny-as-error.js';
+import { closeSilentConnections, limitMetadata } from './harden.js';
 import { meteringService } from './metering-service.js';
 import { addReflection } from './reflection.js';
 import type { Edge } from './unary.js';
@@ -55,6 +56,7 @@ const OPTIONS = {
 export async function openGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const { edge, addresses } = options;
   const server = new Server(OPTIONS);
+  limitMetadata(server);
   const metering = meteringService(edge, denyAsError(options.denyAsError));
   server.addService(MeteringServiceService, metering.handlers);
   const health = new HealthImplementation({ '': 'NOT_SERVING', [SERVICE]: 'NOT_SERVING' });
@@ -64,6 +66,7 @@ export async function openGrpcServer(options: GrpcServerOptions): Promise<GrpcSe
   const bound: string[] = [];
   try {
     for (const address of addresses) bound.push(await bind(server, address));
+    closeSilentConnections(server);
   } catch (error) {
     server.forceShutdown();
     throw error;

@@ -16,7 +16,7 @@ import { labelText } from '../state/fold.js';
 import { eventIdKey } from '../state/id-key.js';
 import { LABEL_SETS_PER_PAGE } from '../state/tables.js';
 import type { LabelSet } from '../state/values.js';
-import { type Core, catalogueOf } from './core.js';
+import { type Core, catalogueOf, isUnknownOrganisation, unknownOrganisationText } from './core.js';
 import { type Request, ruleState, type Standing, standingAt } from './evaluate.js';
 import type { ParsedEvent } from './event.js';
 import { createFaults } from './parse.js';
@@ -116,8 +116,8 @@ function checkAgainstCatalogue(
   const measured = measure(event.amount, meter, dimensions, catalogue.runUnits, field, faults);
   if (measured === undefined) return invalidEvent(faults.list);
   const account = core.fold.account(event.orgId);
-  if (account === undefined && !catalogue.acceptsUnknownOrganisations) {
-    if (!catalogue.organisations.has(event.orgId)) return unknownOrganisation(event.orgId);
+  if (account === undefined && isUnknownOrganisation(core, event.orgId)) {
+    return unknownOrganisation(event.orgId);
   }
   const terms = core.terms.of(catalogue, event.orgId, nowMs);
   const rules = terms.meter(meter.key);
@@ -331,7 +331,7 @@ function unknownMeter(meter: string): Rejection {
 }
 
 function unknownOrganisation(orgId: string): Rejection {
-  const text = `organisation "${orgId}" is not known and unknown_org is "reject"`;
+  const text = unknownOrganisationText(orgId);
   return rejected(Outcome.OUTCOME_INVALID, 'NOT_FOUND', 'ORGANIZATION_NOT_FOUND', text);
 }
 

@@ -9,7 +9,13 @@ import { NO_DIMENSIONS } from '../domain/metering/dimensions.js';
 import { fits } from '../domain/quota/decide.js';
 import { limits } from '../limits.js';
 import { checkItems, type ItemsDecision } from './check-items.js';
-import { type Answer, advisory, type Core, catalogueOf } from './core.js';
+import {
+  type Answer,
+  advisory,
+  type Core,
+  catalogueOf,
+  refuseUnknownOrganisation,
+} from './core.js';
 import { type MeasuredItem, measureItem, parseItem } from './item.js';
 import { checkOrgId, createFaults, type Faults, refuseFaults } from './parse.js';
 import { toReason, toStatus } from './quota-status.js';
@@ -19,6 +25,7 @@ export function checkQuota(core: Core, request: CheckQuotaRequest): Answer<Check
   const { orgId } = request;
   checkOrgId(orgId, 'org_id', faults);
   const items = measureItems(core, request.items, faults);
+  refuseUnknownOrganisation(core, orgId);
   const nowMs = core.clock.wallMs();
   const asked = items.length > 0 ? items : everyRule(core, orgId, nowMs);
   const checked = checkItems(core, orgId, asked, nowMs);

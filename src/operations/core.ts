@@ -56,6 +56,22 @@ export function catalogueOf(core: Core): Catalogue {
   return present(core.fold.catalogue(), 'the catalogue');
 }
 
+/** Whether `unknown_org: reject` keeps an organisation out. */
+export function isUnknownOrganisation(core: Core, orgId: string): boolean {
+  const catalogue = catalogueOf(core);
+  if (catalogue.acceptsUnknownOrganisations || catalogue.organisations.has(orgId)) return false;
+  return core.fold.account(orgId) === undefined;
+}
+
+export function unknownOrganisationText(orgId: string): string {
+  return `organisation "${orgId}" is not known and unknown_org is "reject"`;
+}
+
+export function refuseUnknownOrganisation(core: Core, orgId: string): void {
+  if (!isUnknownOrganisation(core, orgId)) return;
+  throw new Refusal('NOT_FOUND', 'ORGANIZATION_NOT_FOUND', unknownOrganisationText(orgId));
+}
+
 /** Journals a fact and makes it part of the state, in one step. */
 export function commit(core: Core, entry: Entry, hint?: Hint): Appended {
   const appended = core.journal.append(entry);

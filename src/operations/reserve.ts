@@ -14,7 +14,14 @@ import { limits } from '../limits.js';
 import type { Hold } from '../state/values.js';
 import { checkItems, type ItemsDecision } from './check-items.js';
 import { measureItems, statusesOf } from './check-quota.js';
-import { type Answer, type Core, commit, refuseIfFull, refuseIfUnable } from './core.js';
+import {
+  type Answer,
+  type Core,
+  commit,
+  refuseIfFull,
+  refuseIfUnable,
+  refuseUnknownOrganisation,
+} from './core.js';
 import type { MeasuredItem } from './item.js';
 import {
   checkOrgId,
@@ -45,6 +52,7 @@ export function reserve(core: Core, request: ReserveRequest): Answer<ReserveResp
   const past = findEnded(core, orgId, reservationId);
   if (past !== undefined) throw ended(past.entry);
 
+  refuseUnknownOrganisation(core, orgId);
   const nowMs = core.clock.wallMs();
   const granted = grant(core, orgId, items, nowMs, request.allowPartial);
   if (!granted.checked.decision.allowed) return denied(core, orgId, granted.checked, nowMs);

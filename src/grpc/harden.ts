@@ -1,0 +1,40 @@
+// Bounds that grpc-js has no option for. It keeps its HTTP/2 options and servers in private fields;
+// the package is pinned, and a test notices when one of these stops working.
+
+import type { Http2Server, ServerHttp2Session, Settings } from 'node:http2';
+import type { Server } from '@grpc/grpc-js';
+import { assert } from '../base/assert.js';
+import { limits } from '../limits.js';
+
+interface Inside {
+  readonly commonServerOptions: { settings?: Settings };
+  readonly http2Servers: ReadonlyMap<Http2Server, unknown>;
+}
+
+/** Before binding: a call with more metadata is reset, and its client sees RESOURCE_EXHAUSTED. */
+export function limitMetadata(server: Server): void {
+  const { commonServerOptions } = inside(server);
+  commonServerOptions.settings = {
+    ...commonServerOptions.settings,
+    maxHeaderListSize: limits.metadataBytes,
+  };
+}
+
+/** After binding: a connection that never speaks HTTP/2 is closed. */
+export function closeSilentConnections(server: Server): void {
+  for (const http2Server of inside(server).http2Servers.keys()) {
+    http2Server.on('session', (session: ServerHttp2Session) => {
+      const timer = setTimeout(() => session.destroy(), limits.handshakeMs);
+      const spoke = () => clearTimeout(timer);
+      session.once('remoteSettings', spoke);
+      session.once('close', spoke);
+    });
+  }
+}
+
+function inside(server: Server): Inside {
+  const fields = server as unknown as Partial<Inside>;
+  const { commonServerOptions, http2Servers } = fields;
+  assert(commonServerOptions !== undefined && http2Servers !== undefined, 'grpc-js has its fields');
+  return { commonServerOptions, http2Servers };
+}
