@@ -16,7 +16,8 @@ import { type Files, realFiles } from './journal/files.js';
 import { checkFilesystem } from './journal/filesystem.js';
 import { takeLock } from './journal/lock.js';
 import { limits } from './limits.js';
-import { type Core, commit } from './operations/core.js';
+import { changeCatalogue } from './operations/change-catalogue.js';
+import type { Core } from './operations/core.js';
 import { openDenials } from './operations/denials.js';
 import { openTermsBook } from './operations/rules.js';
 import { version } from './ops/cli/version.js';
@@ -31,7 +32,6 @@ import { summariseDenials } from './pumps/summarise-denials.js';
 import { type Machine, watchMachine } from './pumps/watch-machine.js';
 import { type OpenedState, openState } from './state/open.js';
 import { setAside } from './state/set-aside.js';
-import { keys } from './state/tables.js';
 import { type Log, openLog } from './telemetry/log.js';
 import { type Metrics, openMetrics } from './telemetry/metrics.js';
 
@@ -89,7 +89,9 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     });
     announceState(log, metrics, state);
     const core = openCore(config, log, metrics, state, clock, phase);
-    await seedCatalogue(core, config, log);
+    if (await changeCatalogue(core, config.catalogue)) {
+      log.info('catalogue_changed', { source: config.catalogueSource });
+    }
     const machine = openMachine(options, clock, files, state);
     metrics.gauges(gaugesOf({ state, machine, config, filesystem: filesystem.warning }));
     const pumps = startPumps(options, core, state, machine);
@@ -222,17 +224,6 @@ function openCore(
     },
     draining: () => phase.draining,
   };
-}
-
-/** A changed catalogue is a fact like any other, before anything is decided by it. */
-async function seedCatalogue(core: Core, config: Config, log: Log): Promise<void> {
-  const document = JSON.stringify(config.catalogue);
-  const note = core.fold.tables.notes.get(keys.catalogue);
-  if (note?.text === document) return;
-  const next = (note?.version ?? 0) + 1;
-  commit(core, { kind: 'catalogue', atMs: core.clock.wallMs(), version: next, document });
-  await core.journal.drain();
-  log.info('catalogue_changed', { version: next, source: config.catalogueSource });
 }
 
 function openMachine(

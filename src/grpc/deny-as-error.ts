@@ -10,8 +10,10 @@ import type {
   ReserveRequest,
   ReserveResponse,
 } from '../../generated/ts/tollgate/v1/metering_service.js';
-import { type QuotaStatus, Reason } from '../../generated/ts/tollgate/v1/quota.js';
+import { QuotaMode, type QuotaStatus, Reason } from '../../generated/ts/tollgate/v1/quota.js';
 import { Outcome } from '../../generated/ts/tollgate/v1/usage_event.js';
+import { compare, parseDecimal } from '../base/decimal.js';
+import { limits } from '../limits.js';
 import { type Core, retryHintMs } from '../operations/core.js';
 import { Refusal } from '../operations/refusal.js';
 import type { Objection } from './unary.js';
@@ -54,17 +56,30 @@ function refusalOf(core: Core, { orgId, reason, quotas }: Denial): Refusal {
     return new Refusal('FAILED_PRECONDITION', 'SUSPENDED', 'the organisation is suspended');
   }
   const [deciding] = quotas;
-  const text =
-    deciding === undefined
-      ? 'a quota is used up'
-      : `quota "${deciding.quotaKey}" of meter "${deciding.meter}": projected ` +
-        `${deciding.projected} of ${deciding.limit ?? 'unlimited'}`;
+  const text = deciding === undefined ? 'a quota is used up' : textOf(deciding);
   const reset = deciding?.resetTime;
   const resetMs = reset && Number(reset.seconds) * 1000 + Math.floor(reset.nanos / 1_000_000);
   const retryMs = retryHintMs(resetMs, core.clock.wallMs());
+  const failing = quotas.filter(fails);
   return new Refusal('RESOURCE_EXHAUSTED', 'QUOTA_EXCEEDED', text, {
-    quotaViolations: [{ subject: `organisation:${orgId}`, description: text }],
+    quotaViolations: failing.map((quota) => ({
+      subject: `org:${orgId}`,
+      description: textOf(quota),
+    })),
     ...(retryMs === undefined ? {} : { retryMs }),
     metadata: { quota_key: deciding?.quotaKey ?? '', meter: deciding?.meter ?? '' },
   });
+}
+
+function textOf({ quotaKey, meter, projected, limit }: QuotaStatus): string {
+  return `quota "${quotaKey}" of meter "${meter}": projected ${projected} of ${limit ?? 'unlimited'}`;
+}
+
+/** A HARD rule without room: over its limit, or at it with nothing asked for. */
+function fails({ mode, limit, projected, requested, remaining }: QuotaStatus): boolean {
+  if (mode !== QuotaMode.QUOTA_MODE_HARD || limit === undefined) return false;
+  const bound = parseDecimal(limit, limits.quantityScale);
+  const value = parseDecimal(projected, limits.quantityScale);
+  if (typeof bound === 'string' || typeof value === 'string') return false;
+  return compare(value, bound) > 0 || (requested === '0' && remaining === '0');
 }

@@ -10,14 +10,18 @@ import {
   Status,
 } from '../../generated/ts/tollgate/rpcdetails/v1/error_details.js';
 import { toDuration } from '../operations/parse.js';
-import type { Refusal, RefusalStatus } from '../operations/refusal.js';
+import type { Refusal, RefusalStatus, Violation } from '../operations/refusal.js';
 
 export const DOMAIN = 'tollgate.dev';
 const DETAILS_KEY = 'grpc-status-details-bin';
 const TYPE = 'type.googleapis.com/google.rpc.';
-/** Header blocks over 8 KiB are refused by many clients: long lists of violations are cut. */
-const VIOLATIONS_SHOWN = 20;
-const MESSAGE_CHARS_MAX = 1000;
+/**
+ * C and Java clients refuse trailers over 8 KiB and then see no reason at all. Texts are percent or
+ * base64 encoded on the wire, so their bytes are bounded well below that.
+ */
+const MESSAGE_BYTES_MAX = 700;
+const TEXT_BYTES_MAX = 300;
+const VIOLATIONS_BYTES_MAX = 3000;
 
 const CODE: Record<RefusalStatus, status> = {
   INVALID_ARGUMENT: status.INVALID_ARGUMENT,
@@ -34,7 +38,7 @@ type StatusReply = Pick<ServiceError, 'code' | 'details' | 'metadata' | 'name' |
 
 export function toServiceError(refusal: Refusal): StatusReply {
   const code = CODE[refusal.status];
-  const message = cut(refusal.message);
+  const message = cut(refusal.message, MESSAGE_BYTES_MAX);
   const metadata = new Metadata();
   const details = detailsOf(refusal);
   metadata.set(DETAILS_KEY, Buffer.from(Status.encode({ code, message, details }).finish()));
@@ -58,15 +62,16 @@ function detailsOf(refusal: Refusal) {
   const details = [any('ErrorInfo', ErrorInfo.encode({ reason, domain: DOMAIN, metadata }))];
   const { violations, quotaViolations, retryMs } = detail;
   if (violations !== undefined) {
-    const fieldViolations = violations.slice(0, VIOLATIONS_SHOWN).map((violation) => ({
-      field: cut(violation.field),
-      description: cut(violation.description),
+    const fieldViolations = shown(violations).map(([field, description]) => ({
+      field,
+      description,
     }));
     details.push(any('BadRequest', BadRequest.encode({ fieldViolations })));
   }
   if (quotaViolations !== undefined) {
-    const shown = quotaViolations.slice(0, VIOLATIONS_SHOWN).map((violation) => ({ ...violation }));
-    details.push(any('QuotaFailure', QuotaFailure.encode({ violations: shown })));
+    const quotas = quotaViolations.map((v) => ({ field: v.subject, description: v.description }));
+    const failing = shown(quotas).map(([subject, description]) => ({ subject, description }));
+    details.push(any('QuotaFailure', QuotaFailure.encode({ violations: failing })));
   }
   if (retryMs !== undefined) {
     details.push(any('RetryInfo', RetryInfo.encode({ retryDelay: toDuration(retryMs) })));
@@ -78,6 +83,29 @@ function any(name: string, message: { finish: () => Uint8Array }) {
   return { typeUrl: `${TYPE}${name}`, value: Buffer.from(message.finish()) };
 }
 
-function cut(text: string): string {
-  return text.length <= MESSAGE_CHARS_MAX ? text : `${text.slice(0, MESSAGE_CHARS_MAX)}…`;
+/** As many as fit; the first ones matter most. */
+function shown(violations: readonly Violation[]): [string, string][] {
+  const list: [string, string][] = [];
+  let bytes = 0;
+  for (const violation of violations) {
+    const field = cut(violation.field, TEXT_BYTES_MAX);
+    const description = cut(violation.description, TEXT_BYTES_MAX);
+    bytes += Buffer.byteLength(field) + Buffer.byteLength(description);
+    if (bytes > VIOLATIONS_BYTES_MAX) break;
+    list.push([field, description]);
+  }
+  return list;
+}
+
+/** Bytes as the wire counts them: what is not ASCII takes three for each. */
+function cut(text: string, bytesMax: number): string {
+  let bytes = 0;
+  let kept = '';
+  for (const character of text) {
+    const own = Buffer.byteLength(character);
+    bytes += own === 1 ? 1 : 3 * own;
+    if (bytes > bytesMax) return `${kept}...`;
+    kept += character;
+  }
+  return text;
 }

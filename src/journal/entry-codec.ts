@@ -292,8 +292,12 @@ function encodeEnd(writer: Writer, entry: EndEntry): void {
   encodeItems(writer, entry.items);
   writeByte(writer, entry.late ? 1 : 0);
   writeUint32(writer, entry.settleFingerprint);
-  writeVarint(writer, entry.eventIds.length);
-  for (const eventId of entry.eventIds) writeText(writer, eventId);
+  writeVarint(writer, entry.settled.length);
+  for (const { eventId, recorded, reason } of entry.settled) {
+    writeText(writer, eventId);
+    writeByte(writer, recorded ? 1 : 0);
+    writeText(writer, reason);
+  }
 }
 
 function decodeEnd(reader: Reader, atMs: number, kind: Ending): EndEntry {
@@ -308,7 +312,11 @@ function decodeEnd(reader: Reader, atMs: number, kind: Ending): EndEntry {
     items: decodeItems(reader),
     late: readByte(reader) === 1,
     settleFingerprint: readUint32(reader),
-    eventIds: decodeList(reader, readText),
+    settled: decodeList(reader, (r) => ({
+      eventId: readText(r),
+      recorded: readByte(r) === 1,
+      reason: readText(r),
+    })),
   };
 }
 

@@ -116,6 +116,15 @@ export interface ExtendEntry {
   readonly ttlMs: number;
 }
 
+/** An event of a settlement, as it was answered. */
+export interface SettledEvent {
+  readonly eventId: string;
+  /** False: it was recorded before, by another call. */
+  readonly recorded: boolean;
+  /** What the rules said. */
+  readonly reason: string;
+}
+
 export type Ending = 'settle' | 'release' | 'expire';
 
 /** How a reservation ended; repeats what it held, so that an ended one needs no other memory. */
@@ -134,7 +143,7 @@ export interface EndEntry {
   /** settle: of the Settle request; else 0. */
   readonly settleFingerprint: number;
   /** settle: the settled events, in order. */
-  readonly eventIds: readonly string[];
+  readonly settled: readonly SettledEvent[];
 }
 
 /** What one rule refused (or, in shadow, would have) in a minute, for one organisation. */

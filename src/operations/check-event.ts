@@ -17,9 +17,10 @@ import { eventIdKey } from '../state/id-key.js';
 import { LABEL_SETS_PER_PAGE } from '../state/tables.js';
 import type { LabelSet } from '../state/values.js';
 import { type Core, catalogueOf, isUnknownOrganisation, unknownOrganisationText } from './core.js';
-import { type Request, ruleState, type Standing, standingAt } from './evaluate.js';
+import { notePending, type Request, ruleState, type Standing, standingAt } from './evaluate.js';
 import type { ParsedEvent } from './event.js';
 import { createFaults } from './parse.js';
+import { type Pending, pendingKey } from './pending.js';
 import { measure } from './quantity.js';
 import type { RefusalStatus, Violation } from './refusal.js';
 import type { MeterRules, Terms } from './rules.js';
@@ -75,8 +76,8 @@ export type Verdict = Rejection | Duplicate | Denied | Recordable;
 export interface CheckOptions {
   readonly enforce: boolean;
   readonly nowMs: EpochMs;
-  /** What earlier events of an atomic batch will add. */
-  readonly pending?: ReadonlyMap<string, Quanta>;
+  /** What earlier events of the same command will change; this one is added. */
+  readonly pending?: Pending;
 }
 
 export function checkEvent(core: Core, event: ParsedEvent, options: CheckOptions): Verdict {
@@ -145,8 +146,9 @@ function checkAgainstCatalogue(
     const refused = enforce(core, request, rules, terms, states, eventTimeMs);
     if (refused !== undefined) return refused;
   }
-  const rollup = rollupOf(core, account, meter, event, eventTimeMs, request.subject);
+  const rollup = rollupOf(core, request, event, eventTimeMs);
   if ('kind' in rollup) return rollup;
+  if (options.pending !== undefined) notePending(core, options.pending, request, standings);
   return {
     kind: 'recordable',
     event,
@@ -249,23 +251,24 @@ interface Rollup {
 /** The label set of the totals, `other` beyond the cap, or a refusal where a price needs it. */
 function rollupOf(
   core: Core,
-  account: Account | undefined,
-  meter: Meter,
+  { account, meter, subject, pending }: Request,
   event: ParsedEvent,
   eventTimeMs: EpochMs,
-  subject: string,
 ): Rollup | Rejection {
   const rollup = meter.rollupKeys.map((key): readonly [string, string] => [
     key,
     event.dimensions.get(key) ?? '',
   ]);
-  if (account === undefined) return { rollup, labelSet: undefined, overflowed: false };
-  const { series } = core.fold.meterAccount(account, meter.key);
-  const known = core.fold.labelSet(account, meter.key, labelText(rollup));
-  const full =
-    series.labelSetsInMonth >= meter.labelSetsMax &&
-    core.monthAt(eventTimeMs).startMs <= series.monthMs;
-  if (full && (known === undefined || known.monthMs < series.monthMs)) {
+  const text = labelText(rollup);
+  const known = account && core.fold.labelSet(account, meter.key, text);
+  const added = known === undefined ? noteLabelSet(pending, event.orgId, meter, text) : 0;
+  const series = account && core.fold.meterAccount(account, meter.key).series;
+  const inMonth =
+    series !== undefined && core.monthAt(eventTimeMs).startMs <= series.monthMs
+      ? series.labelSetsInMonth
+      : 0;
+  const isNew = known === undefined || known.monthMs < (series?.monthMs ?? 0);
+  if (isNew && inMonth + added >= meter.labelSetsMax) {
     const priced = catalogueOf(core).pricedKeys.get(meter.key);
     if (meter.rollupKeys.some((key) => priced?.has(key))) {
       return exhausted(`meter ${meter.key} has ${meter.labelSetsMax} label sets this month`);
@@ -273,8 +276,25 @@ function rollupOf(
     const other = meter.rollupKeys.map((key): readonly [string, string] => [key, 'other']);
     return { rollup: other, labelSet: undefined, overflowed: true };
   }
+  if (account === undefined) return { rollup, labelSet: undefined, overflowed: false };
   const fault = subjectFault(core, account, meter, eventTimeMs, subject, known?.id);
   return fault ?? { rollup, labelSet: known, overflowed: false };
+}
+
+/** How many other label sets the command adds; notes this one. */
+function noteLabelSet(
+  pending: Pending | undefined,
+  orgId: string,
+  meter: Meter,
+  text: string,
+): number {
+  if (pending === undefined) return 0;
+  const place = pendingKey(orgId, meter.key);
+  const own = pending.labelSets.get(place) ?? new Set();
+  pending.labelSets.set(place, own);
+  const others = own.has(text) ? 0 : own.size;
+  own.add(text);
+  return others;
 }
 
 /** UNIQUE and LAST keep their subjects one by one, so those have a bound too. */

@@ -1,12 +1,11 @@
 // All items of a command against all rules, each item seeing what those before it ask for.
 
-import type { Quanta } from '../base/units.js';
 import { matches } from '../domain/metering/dimensions.js';
-import type { Counted } from '../domain/quota/counted.js';
 import { type Decision, decide, type RuleState } from '../domain/quota/decide.js';
 import { type Core, catalogueOf } from './core.js';
-import { pendingKey, type Request, ruleState, standingAt } from './evaluate.js';
+import { notePending, type Request, ruleState, type Standing, standingAt } from './evaluate.js';
 import type { MeasuredItem } from './item.js';
+import { createPending } from './pending.js';
 import type { Terms } from './rules.js';
 
 export interface ItemState {
@@ -14,10 +13,17 @@ export interface ItemState {
   readonly state: RuleState;
 }
 
+/** What an item asks of one counter, whichever rule reads it. */
+export interface ItemStanding {
+  readonly item: MeasuredItem;
+  readonly standing: Standing;
+}
+
 export interface ItemsDecision {
   readonly decision: Decision;
   readonly suspended: boolean;
   readonly states: readonly ItemState[];
+  readonly standings: readonly ItemStanding[];
   readonly terms: Terms;
 }
 
@@ -29,8 +35,9 @@ export function checkItems(
 ): ItemsDecision {
   const terms = core.terms.of(catalogueOf(core), orgId, nowMs);
   const account = core.fold.account(orgId);
-  const pending = new Map<string, Quanta>();
+  const pending = items.length > 1 ? createPending() : undefined;
   const states: ItemState[] = [];
+  const standings: ItemStanding[] = [];
   for (const item of items) {
     const { meter, quanta, isDelta, subject } = item;
     const { dimensions } = item.item;
@@ -44,29 +51,24 @@ export function checkItems(
       isDelta,
       eventTimeMs: undefined,
       subject,
-      pending: items.length === 1 ? undefined : pending,
+      pending,
     };
     const own: RuleState[] = [];
     const { effective, counted } = terms.meter(meter.key);
+    const found = counted.map((each) =>
+      matches(each.rule.match, dimensions) ? standingAt(core, request, each, nowMs) : undefined,
+    );
+    for (const standing of found) if (standing !== undefined) standings.push({ item, standing });
     for (const { rule, place } of effective) {
-      if (!matches(rule.match, dimensions)) continue;
-      const standing = standingAt(core, request, counted[place] as Counted, nowMs);
-      own.push(ruleState(request, rule, standing));
+      const standing = found[place];
+      if (standing !== undefined) own.push(ruleState(request, rule, standing));
     }
-    for (const state of own) {
-      states.push({ item, state });
-      if (items.length === 1 || state.aggregation === 'MAX') continue;
-      const key = pendingKey(orgId, meter, state.rule, state.scopeValues);
-      pending.set(key, (pending.get(key) ?? 0n) + state.requested);
-    }
+    for (const state of own) states.push({ item, state });
+    if (pending !== undefined) notePending(core, pending, request, found);
   }
   const decision = decide(states.map(({ state }) => state));
   const { suspended } = terms.terms;
-  if (!suspended) return { decision, suspended, states, terms };
-  return {
-    decision: { ...decision, allowed: false, reason: 'SUSPENDED' },
-    suspended,
-    states,
-    terms,
-  };
+  if (!suspended) return { decision, suspended, states, standings, terms };
+  const refused = { ...decision, allowed: false, reason: 'SUSPENDED' as const };
+  return { decision: refused, suspended, states, standings, terms };
 }

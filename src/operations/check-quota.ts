@@ -9,14 +9,8 @@ import { NO_DIMENSIONS } from '../domain/metering/dimensions.js';
 import { fits } from '../domain/quota/decide.js';
 import { limits } from '../limits.js';
 import { checkItems, type ItemsDecision } from './check-items.js';
-import {
-  type Answer,
-  advisory,
-  type Core,
-  catalogueOf,
-  refuseUnknownOrganisation,
-} from './core.js';
-import { type MeasuredItem, measureItem, parseItem } from './item.js';
+import { type Answer, advisory, type Core, catalogueOf } from './core.js';
+import { type MeasuredItem, measureItem, type ParsedItem, parseItem } from './item.js';
 import { checkOrgId, createFaults, type Faults, refuseFaults } from './parse.js';
 import { toReason, toStatus } from './quota-status.js';
 
@@ -25,7 +19,6 @@ export function checkQuota(core: Core, request: CheckQuotaRequest): Answer<Check
   const { orgId } = request;
   checkOrgId(orgId, 'org_id', faults);
   const items = measureItems(core, request.items, faults);
-  refuseUnknownOrganisation(core, orgId);
   const nowMs = core.clock.wallMs();
   const asked = items.length > 0 ? items : everyRule(core, orgId, nowMs);
   const checked = checkItems(core, orgId, asked, nowMs);
@@ -47,15 +40,31 @@ export function measureItems(
   items: CheckQuotaRequest['items'],
   faults: Faults,
 ): readonly MeasuredItem[] {
+  return measureParsed(core, parseItems(items, faults), faults);
+}
+
+/** The part that needs no catalogue. */
+export function parseItems(
+  items: CheckQuotaRequest['items'],
+  faults: Faults,
+): readonly ParsedItem[] {
   if (items.length > limits.items) {
     faults.add('items', `must hold at most ${limits.items} items, holds ${items.length}`);
   }
   refuseFaults(faults);
-  const parsed = items.map((item, index) => parseItem(item, `items[${index}]`, faults));
+  const parsed = items.flatMap((item, index) => parseItem(item, `items[${index}]`, faults) ?? []);
   refuseFaults(faults);
+  return parsed;
+}
+
+export function measureParsed(
+  core: Core,
+  parsed: readonly ParsedItem[],
+  faults: Faults,
+): readonly MeasuredItem[] {
   const catalogue = catalogueOf(core);
   const measured = parsed.flatMap((item) => {
-    const one = item && measureItem(item, catalogue, faults);
+    const one = measureItem(item, catalogue, faults);
     return one === undefined ? [] : [one];
   });
   refuseFaults(faults);
@@ -103,7 +112,7 @@ function everyRule(core: Core, orgId: string, nowMs: number): readonly MeasuredI
       };
       const place = `${key}\u0001${JSON.stringify(rule.match)}`;
       const quanta = meter.aggregation === 'MAX' ? 0n : 1n;
-      const isDelta = meter.aggregation === 'LAST';
+      const isDelta = meter.aggregation === 'LAST' || meter.aggregation === 'MAX';
       items.set(place, { item, meter, quanta, isDelta, subject: '' });
     }
   }

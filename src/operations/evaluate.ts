@@ -10,11 +10,12 @@ import type { RuleState } from '../domain/quota/decide.js';
 import type { Rule, Window } from '../domain/quota/rule.js';
 import type { CounterChange } from '../journal/entry.js';
 import type { Account } from '../state/account.js';
-import { takesWindow, windowOf } from '../state/counter.js';
+import { seenMark, takesWindow, windowOf } from '../state/counter.js';
 import { keys } from '../state/tables.js';
 import { labelsOf, onGrid, readCells } from '../state/totals.js';
 import type { Counter, CounterWindow } from '../state/values.js';
 import type { Core } from './core.js';
+import { type Pending, pendingKey } from './pending.js';
 
 /** One request against one meter. */
 export interface Request {
@@ -25,14 +26,14 @@ export interface Request {
   readonly nowMs: EpochMs;
   /** SUM, COUNT, UNIQUE: what is added. MAX, LAST: the level, unless `isDelta`. */
   readonly quanta: Quanta;
-  /** LAST: `quanta` is a change of the level. */
+  /** LAST: `quanta` is a change of the level. MAX: the present value is asked about. */
   readonly isDelta: boolean;
   /** LAST: an event older than its source's level changes nothing. Undefined: now. */
   readonly eventTimeMs: EpochMs | undefined;
   /** UNIQUE: the value. LAST: the source. Else ''. */
   readonly subject: string;
   /** What other parts of the same command add to a counter before it: by counter key. */
-  readonly pending: ReadonlyMap<string, Quanta> | undefined;
+  readonly pending: Pending | undefined;
 }
 
 /** A counter as one window of it stands, for one request. */
@@ -55,8 +56,7 @@ export function ruleState(request: Request, rule: Rule, standing: Standing): Rul
   const { scopeValues, counter } = standing;
   let { used } = standing;
   if (request.pending !== undefined) {
-    const place = pendingKey(request.orgId, request.meter, rule, scopeValues);
-    used += request.pending.get(place) ?? 0n;
+    used += request.pending.added.get(counterPlace(request, standing)) ?? 0n;
   }
   return {
     rule,
@@ -66,13 +66,49 @@ export function ruleState(request: Request, rule: Rule, standing: Standing): Rul
     reserved: counter === undefined ? 0n : counter.reserved,
     requested: standing.requested,
     windowStartMs: standing.startMs,
-    resetMs: standing.endMs,
+    windowEndMs: standing.endMs,
+    opened: rule.window !== 'FIXED_FROM_FIRST_USE' || standing.base === undefined,
     countingSinceMs: standing.sinceMs,
   };
 }
 
-export function pendingKey(orgId: string, meter: Meter, rule: Rule, scopeValues: string): string {
-  return [orgId, meter.key, rule.combination, scopeValues].join('\u0004');
+/** Names a counter and window among what is pending. */
+function counterPlace(request: Request, standing: Standing): string {
+  const { combination } = standing.counted;
+  const { orgId, meter } = request;
+  return pendingKey(orgId, meter.key, combination, standing.scopeValues, standing.startMs);
+}
+
+/** The standing is of now; usage counts in the window of its event time. */
+export function inEventWindow(core: Core, request: Request, standing: Standing): Standing {
+  const { counted, startMs, endMs } = standing;
+  const eventTimeMs = request.eventTimeMs ?? request.nowMs;
+  const same =
+    counted.rule.window === 'FIXED_FROM_FIRST_USE' ||
+    (eventTimeMs >= startMs && (endMs === undefined || eventTimeMs < endMs));
+  return same ? standing : standingAt(core, request, counted, eventTimeMs);
+}
+
+/** Notes what this request will change, for the parts of its command that come after it. */
+export function notePending(
+  core: Core,
+  pending: Pending,
+  request: Request,
+  standings: readonly (Standing | undefined)[],
+): void {
+  const { orgId, meter, subject, quanta, dimensions } = request;
+  for (const standing of standings) {
+    if (standing === undefined || meter.aggregation === 'MAX') continue;
+    const place = counterPlace(request, inEventWindow(core, request, standing));
+    pending.added.set(place, (pending.added.get(place) ?? 0n) + standing.requested);
+    if (meter.aggregation === 'UNIQUE') pending.values.add(pendingKey(place, subject));
+  }
+  if (meter.aggregation !== 'LAST' || request.isDelta) return;
+  const timeMs = request.eventTimeMs ?? request.nowMs;
+  const place = pendingKey(orgId, meter.key, subject);
+  const before = pending.levels.get(place);
+  if (before !== undefined && before.timeMs > timeMs) return;
+  pending.levels.set(place, { quanta, timeMs, labels: [...dimensions] });
 }
 
 /** How an event changes a counter; undefined where its window is not kept any more. */
@@ -116,7 +152,7 @@ export function standingAt(
   if (meter.aggregation === 'LAST') {
     used = account === undefined ? 0n : levelOf(core, account, meter, rule, scopeValues);
     base = window === undefined ? 0n : undefined;
-  } else if (window === undefined) {
+  } else if (window === undefined || hasMissed(core, request, counted, counter, startMs)) {
     const opening = account === undefined ? NEW : openingOf(core, account, meter, counted, span);
     used = opening.base;
     base = opening.base;
@@ -128,9 +164,27 @@ export function standingAt(
     sinceMs = window.sinceMs;
   }
   const isNew = base !== undefined;
-  const requested = requestedOf(core, request, counted, scopeValues, startMs, isNew);
+  const mark = isNew || window === undefined ? '' : seenMark(window);
+  const requested =
+    meter.aggregation === 'MAX' && request.isDelta
+      ? used
+      : requestedOf(core, request, counted, scopeValues, startMs, mark);
   const { endMs } = span;
   return { counted, counter, scopeValues, startMs, endMs, used, requested, base, sinceMs };
+}
+
+/** The combination was not counted for a while: its counter stood still meanwhile. */
+function hasMissed(
+  core: Core,
+  request: Request,
+  counted: Counted,
+  counter: Counter | undefined,
+  startMs: EpochMs,
+): boolean {
+  if (counter === undefined || counted.rule.window === 'FIXED_FROM_FIRST_USE') return false;
+  const { orgId, meter } = request;
+  const since = core.fold.countedSince(orgId, meter.key, counted.combination);
+  return since.atMs > startMs && counter.version < since.version;
 }
 
 function isIdle(core: Core, counter: Counter | undefined, nowMs: EpochMs): boolean {
@@ -143,7 +197,7 @@ function requestedOf(
   counted: Counted,
   scopeValues: string,
   startMs: EpochMs,
-  isNew: boolean,
+  mark: string,
 ): Quanta {
   const { account, meter, quanta, subject } = request;
   switch (meter.aggregation) {
@@ -152,11 +206,14 @@ function requestedOf(
     case 'MAX':
       return quanta;
     case 'UNIQUE':
-      if (account === undefined || isNew) return 1n;
-      return hasSeen(core, account, request, counted, scopeValues, startMs) ? 0n : 1n;
+      if (isPendingValue(request, counted, scopeValues, startMs)) return 0n;
+      if (account === undefined || mark === '') return 1n;
+      return hasSeen(core, account, request, counted, scopeValues, mark) ? 0n : 1n;
     case 'LAST': {
       if (request.isDelta) return quanta;
-      const source = account && core.fold.levels(account, meter.key)?.sources.get(subject);
+      const source =
+        request.pending?.levels.get(pendingKey(request.orgId, meter.key, subject)) ??
+        (account && core.fold.levels(account, meter.key)?.sources.get(subject));
       if (source === undefined) return quanta;
       if ((request.eventTimeMs ?? request.nowMs) < source.timeMs) return 0n;
       const labels = new Map(source.labels);
@@ -167,18 +224,29 @@ function requestedOf(
   }
 }
 
+function isPendingValue(
+  { pending, orgId, meter, subject }: Request,
+  counted: Counted,
+  scopeValues: string,
+  startMs: EpochMs,
+): boolean {
+  if (pending === undefined) return false;
+  const place = pendingKey(orgId, meter.key, counted.combination, scopeValues, startMs);
+  return pending.values.has(pendingKey(place, subject));
+}
+
 function hasSeen(
   core: Core,
   account: Account,
   request: Request,
   counted: Counted,
   scopeValues: string,
-  startMs: EpochMs,
+  mark: string,
 ): boolean {
   const { number } = account.organisation;
   const { meter, subject } = request;
   const key = keys.seen(number, meter.key, counted.combination, scopeValues, subject);
-  return core.fold.tables.seen.get(key)?.starts.includes(startMs) ?? false;
+  return core.fold.tables.seen.get(key)?.marks.includes(mark) ?? false;
 }
 
 const NEW = { base: 0n, sinceMs: undefined } as const;
@@ -204,8 +272,11 @@ function openingOf(
   span: Window,
 ): { readonly base: Quanta; readonly sinceMs: EpochMs | undefined } {
   const { rule, combination } = counted;
-  const sinceMs = core.fold.countedSinceMs(meter.key, combination);
-  if (sinceMs <= span.startMs || rule.window === 'FIXED_FROM_FIRST_USE') return NEW;
+  const { orgId } = account.organisation;
+  const { atMs: sinceMs } = core.fold.countedSince(orgId, meter.key, combination);
+  // An event may be ahead of its time and so lie in a window that began after the rule came.
+  const whole = sinceMs === 0 || sinceMs + core.settings.eventFutureMs <= span.startMs;
+  if (whole || rule.window === 'FIXED_FROM_FIRST_USE') return NEW;
   const answerable =
     rule.scope.length === 0 &&
     meter.aggregation !== 'UNIQUE' &&

@@ -4,8 +4,9 @@ import type { EventResult } from '../../generated/ts/tollgate/v1/event_result.js
 import { Reason } from '../../generated/ts/tollgate/v1/quota.js';
 import { Outcome, type UsageEvent } from '../../generated/ts/tollgate/v1/usage_event.js';
 import { formatUnits } from '../base/decimal.js';
-import type { EpochMs, Sequence } from '../base/units.js';
-import { standing } from '../domain/quota/decide.js';
+import type { EpochMs, Quanta, Sequence } from '../base/units.js';
+import { type RuleState, standing } from '../domain/quota/decide.js';
+import type { HoldItem } from '../journal/entry.js';
 import {
   checkEvent,
   invalidEvent,
@@ -20,11 +21,19 @@ import { toReason } from './quota-status.js';
 import { countDenial, countDuplicate, countRejection, denialText } from './record.js';
 import { recordEvent } from './record-event.js';
 
+/** Of a settlement. */
+export interface Settled {
+  readonly late: 'late' | 'in time';
+  /** What its hold reserves until the settlement is complete: it no longer counts. */
+  readonly held: readonly HoldItem[];
+}
+
 export interface ResultOptions {
   readonly enforce: boolean;
   readonly nowMs: EpochMs;
   readonly field: string;
   readonly reservationId: string;
+  readonly settled?: Settled;
 }
 
 export interface EventAnswer {
@@ -78,14 +87,18 @@ export function settleVerdict(
       return { result, after: sequence };
     }
     case 'recordable':
-      return recordChecked(core, verdict, options.reservationId);
+      return recordChecked(core, verdict, options);
   }
 }
 
-function recordChecked(core: Core, verdict: Recordable, reservationId: string): EventAnswer {
+function recordChecked(core: Core, verdict: Recordable, options: ResultOptions): EventAnswer {
+  const { reservationId, settled } = options;
   refuseIfFull(core, reservationId === '' ? 'ordinary' : 'ending');
-  const { sequence, states } = recordEvent(core, verdict, reservationId);
-  for (const state of states) state.requested = 0n;
+  const { sequence, states } = recordEvent(core, verdict, reservationId, settled?.late);
+  for (const state of states) {
+    state.requested = 0n;
+    state.reserved -= heldIn(settled, state);
+  }
   const result = {
     ...emptyResult(verdict.eventId),
     outcome: Outcome.OUTCOME_RECORDED,
@@ -95,6 +108,18 @@ function recordChecked(core: Core, verdict: Recordable, reservationId: string): 
     recordedTime: toTimestamp(verdict.nowMs),
   };
   return { result, after: sequence };
+}
+
+function heldIn(settled: Settled | undefined, state: RuleState): Quanta {
+  let sum = 0n;
+  for (const { meter, counters } of settled?.held ?? []) {
+    if (meter !== state.rule.meter) continue;
+    for (const { combination, scopeValues, reserved } of counters) {
+      const same = combination === state.rule.combination && scopeValues === state.scopeValues;
+      if (same) sum += reserved;
+    }
+  }
+  return sum;
 }
 
 export function rejectedResult(rejection: Rejection, event: UsageEvent): EventResult {

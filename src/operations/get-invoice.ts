@@ -28,6 +28,7 @@ import type { Price } from '../domain/pricing/price.js';
 import type { Account } from '../state/account.js';
 import { type Answer, type Core, catalogueOf } from './core.js';
 import {
+  checkId,
   checkOrgId,
   createFaults,
   type Faults,
@@ -67,7 +68,10 @@ function periodOf(core: Core, request: GetInvoiceRequest, faults: Faults): Range
     return undefined;
   }
   let range: Range | undefined = running;
-  if (invoiceId !== '') range = periodOfId(invoiceId, request.orgId);
+  if (invoiceId !== '') {
+    checkId(invoiceId, 'invoice_id', faults);
+    range = periodOfId(invoiceId, request.orgId);
+  }
   if (period !== '') {
     range = monthInterval(period, UTC);
     if (range === undefined) faults.add('period', 'must be a calendar month like "2026-11"');

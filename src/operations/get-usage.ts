@@ -19,9 +19,11 @@ import { limits } from '../limits.js';
 import type { Account } from '../state/account.js';
 import { type Answer, type Core, catalogueOf } from './core.js';
 import {
+  checkMeter,
   checkOrgId,
   createFaults,
   type Faults,
+  hasControl,
   parseTime,
   refuseFaults,
   toTimestamp,
@@ -38,9 +40,11 @@ export async function getUsage(
   const faults = createFaults();
   checkOrgId(request.orgId, 'org_id', faults);
   if (request.meters.length > METERS_MAX) faults.add('meters', `must be at most ${METERS_MAX}`);
+  for (const [i, meter] of request.meters.entries()) checkMeter(meter, `meters[${i}]`, faults);
   checkGroupBy(request.groupBy, faults);
   const zone = request.timeZone === '' ? UTC : request.timeZone;
-  if (!isZone(zone)) faults.add('time_zone', `"${zone}" is not an IANA time zone`);
+  if (!isZone(zone))
+    faults.add('time_zone', `${JSON.stringify(zone.slice(0, 64))} is not an IANA time zone`);
   refuseFaults(faults);
   const range = rangeOf(core, request, zone, faults);
   refuseFaults(faults);
@@ -104,8 +108,10 @@ function checkGroupBy(groupBy: readonly string[], faults: Faults): void {
     faults.add('group_by', `must hold at most ${limits.dimensions} keys`);
   }
   if (new Set(groupBy).size < groupBy.length) faults.add('group_by', 'holds a key twice');
-  if (groupBy.some((key) => key.length === 0 || key.length > limits.dimensionKeyChars)) {
-    faults.add('group_by', 'keys must be 1 to 64 characters');
+  const wrong = (key: string) =>
+    key.length === 0 || key.length > limits.dimensionKeyChars || hasControl(key);
+  if (groupBy.some(wrong)) {
+    faults.add('group_by', 'keys must be 1 to 64 characters without control characters');
   }
 }
 
@@ -128,8 +134,9 @@ export function rangeOf(
   }
   if (startMs === undefined && endMs === undefined) return current;
   if (startMs === undefined || endMs === undefined) {
-    const missing = startMs === undefined ? 'start_time' : 'end_time';
-    faults.add(missing, 'is required where the other time is given');
+    const both = request.startTime !== undefined && request.endTime !== undefined;
+    const missing = request.startTime === undefined ? 'start_time' : 'end_time';
+    if (!both) faults.add(missing, 'is required where the other time is given');
     return current;
   }
   if (endMs < startMs) faults.add('end_time', 'must not be before start_time');

@@ -3,11 +3,11 @@
 import type { QuotaItem } from '../../generated/ts/tollgate/v1/quota.js';
 import type { Quanta } from '../base/units.js';
 import { type Dimensions, valuesOf } from '../domain/metering/dimensions.js';
-import { countsEvents, type Meter } from '../domain/metering/meter.js';
+import type { Meter } from '../domain/metering/meter.js';
 import type { Catalogue } from '../domain/plans/catalogue.js';
 import { type Amount, amountTextOf, parseAmount } from './event.js';
 import { canonicalQuantity, checkDimensions, checkMeter, type Faults } from './parse.js';
-import { measure } from './quantity.js';
+import { lacksDimension, measure } from './quantity.js';
 import { Refusal } from './refusal.js';
 
 export interface ParsedItem {
@@ -77,13 +77,16 @@ export function measureItem(
         ? valuesOf(meter.sourceKeys, dimensions)
         : '';
   if (amount.kind === 'none') {
-    return { item, meter, quanta: smallest(meter), isDelta, subject };
+    if (lacksDimension(meter, dimensions, field, faults)) return undefined;
+    const present = aggregation === 'MAX';
+    return { item, meter, quanta: smallest(meter), isDelta: isDelta || present, subject };
   }
-  const measured = measure(amount, meter, dimensions, runUnits, field, faults);
+  const name = item.isLevel ? 'level' : 'quantity';
+  const measured = measure(amount, meter, dimensions, runUnits, field, faults, name);
   return measured && { item, meter, quanta: measured.quanta, isDelta, subject };
 }
 
 /** No amount: one quantum (SUM, LAST), one event (COUNT, UNIQUE), the present value (MAX). */
 function smallest(meter: Meter): Quanta {
-  return meter.aggregation === 'MAX' && !countsEvents(meter.aggregation) ? 0n : 1n;
+  return meter.aggregation === 'MAX' ? 0n : 1n;
 }

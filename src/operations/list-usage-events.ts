@@ -25,8 +25,6 @@ import {
 } from './parse.js';
 import { readEvents } from './read-events.js';
 
-const LIST = 'events';
-
 export async function listUsageEvents(
   core: Core,
   request: ListUsageEventsRequest,
@@ -37,7 +35,8 @@ export async function listUsageEvents(
   const fromMs = parseTime(request.startTime, 'start_time', faults) ?? 0;
   const toMs = parseTime(request.endTime, 'end_time', faults) ?? Number.MAX_SAFE_INTEGER;
   const filter = parseFilters(request.dimensionFilters, faults);
-  const token = decodePageToken(request.pageToken, LIST, faults);
+  const list = `events ${request.orgId}`;
+  const token = decodePageToken(request.pageToken, list, faults);
   refuseFaults(faults);
   const after = core.journal.lastSequence();
   const reply: ListUsageEventsResponse = { events: [], nextPageToken: '' };
@@ -51,7 +50,7 @@ export async function listUsageEvents(
     // A full page, or a long search through events that the filter leaves out: go on from here.
     if (reply.events.length === size || scanned++ === limits.scanEvents) {
       if (last !== undefined) {
-        reply.nextPageToken = encodePageToken(LIST, [last.timeMs, last.sequence]);
+        reply.nextPageToken = encodePageToken(list, [last.timeMs, last.sequence]);
       }
       return 'stop';
     }

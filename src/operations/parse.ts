@@ -10,7 +10,7 @@ import { isMeasurement, type Run } from '../domain/metering/run-units.js';
 import { limits } from '../limits.js';
 import { invalid, type Violation } from './refusal.js';
 
-const ORG_ID = /^[A-Za-z0-9._@-]{1,128}$/;
+const PATH_ID = /^[A-Za-z0-9._@-]{1,128}$/;
 const METER = /^[a-z0-9_.]{1,120}$/;
 
 /** Gathers the faults of one request, so that a caller hears of all at once. */
@@ -34,7 +34,12 @@ export function refuseFaults(faults: Faults): void {
 }
 
 export function checkOrgId(orgId: string, field: string, faults: Faults): void {
-  if (ORG_ID.test(orgId)) return;
+  checkId(orgId, field, faults);
+}
+
+/** Of an id that stands in paths: organisation, invoice, plan. */
+export function checkId(id: string, field: string, faults: Faults): void {
+  if (PATH_ID.test(id)) return;
   faults.add(field, 'must be 1 to 128 characters of A-Z a-z 0-9 . _ @ -');
 }
 
@@ -63,8 +68,13 @@ function isPrintable(text: string): boolean {
   return text.length > 0;
 }
 
+/** In characters, not UTF-16 code units. */
+function isLonger(text: string, chars: number): boolean {
+  return text.length > chars && (text.length > 2 * chars || [...text].length > chars);
+}
+
 /** C0, DEL and C1 control characters. */
-function hasControl(text: string): boolean {
+export function hasControl(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code < 0x20 || (code >= 0x7f && code <= 0x9f)) return true;
@@ -82,10 +92,10 @@ export function checkDimensions(
     return;
   }
   for (const [key, value] of dimensions) {
-    if (key.length === 0 || key.length > limits.dimensionKeyChars || hasControl(key)) {
+    if (key.length === 0 || isLonger(key, limits.dimensionKeyChars) || hasControl(key)) {
       faults.add(field, 'a key must be 1 to 64 characters without control characters');
     }
-    if (value.length > limits.dimensionValueChars || hasControl(value)) {
+    if (isLonger(value, limits.dimensionValueChars) || hasControl(value)) {
       const name = `${field}[${JSON.stringify(key.slice(0, limits.dimensionKeyChars))}]`;
       faults.add(name, 'must be at most 256 characters without control characters');
     }
@@ -168,7 +178,12 @@ export function parseDuration(
   faults: Faults,
 ): DurationMs {
   if (duration === undefined) return bounds.fallbackMs;
-  const ms = Number(duration.seconds) * 1000 + Math.floor(duration.nanos / 1_000_000);
+  const { seconds, nanos } = duration;
+  if (Math.abs(nanos) > 999_999_999 || (seconds > 0n && nanos < 0) || (seconds < 0n && nanos > 0)) {
+    faults.add(field, 'nanos must be at most 999999999 and of the sign of the seconds');
+    return bounds.fallbackMs;
+  }
+  const ms = Number(seconds) * 1000 + Math.floor(nanos / 1_000_000);
   if (ms >= 1 && ms <= bounds.maxMs) return ms;
   faults.add(field, `must be more than 0 and at most ${bounds.maxMs / 1000} s`);
   return bounds.fallbackMs;

@@ -22,16 +22,14 @@ export function measure(
   table: RunUnitTable,
   field: string,
   faults: Faults,
+  name = 'quantity',
 ): Measured | undefined {
-  if (meter.aggregation === 'UNIQUE' && !dimensions.get(meter.dimension)) {
-    faults.add(`${field}.dimensions`, `meter ${meter.key} counts values of "${meter.dimension}"`);
-    return undefined;
-  }
+  if (lacksDimension(meter, dimensions, field, faults)) return undefined;
   switch (amount.kind) {
     case 'none':
       return { quanta: powerOfTen(meter.scale), unknownTier: undefined };
     case 'quantity':
-      return measureQuantity(amount.text, meter, field, faults);
+      return measureQuantity(amount.text, meter, `${field}.${name}`, faults);
     case 'run': {
       if (meter.formula !== 'run_units') {
         faults.add(`${field}.run`, `meter ${meter.key} takes a quantity, not a run`);
@@ -45,14 +43,25 @@ export function measure(
   }
 }
 
+/** UNIQUE counts the values of a dimension: without it there is nothing to count. */
+export function lacksDimension(
+  meter: Meter,
+  dimensions: Dimensions,
+  field: string,
+  faults: Faults,
+): boolean {
+  if (meter.aggregation !== 'UNIQUE' || dimensions.get(meter.dimension)) return false;
+  faults.add(`${field}.dimensions`, `meter ${meter.key} counts values of "${meter.dimension}"`);
+  return true;
+}
+
 function measureQuantity(
   text: string,
   meter: Meter,
-  field: string,
+  name: string,
   faults: Faults,
 ): Measured | undefined {
   const quanta = parseUnits(text, meter.scale);
-  const name = `${field}.quantity`;
   if (isFault(quanta)) {
     faults.add(name, `meter ${meter.key} takes at most ${meter.scale} decimals`);
     return undefined;

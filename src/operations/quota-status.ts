@@ -15,6 +15,7 @@ import {
   type Reason as QuotaReason,
   type RuleState,
   remaining,
+  resetMs,
   thresholdsAt,
 } from '../domain/quota/decide.js';
 import type { Mode, RuleSource, WindowKind } from '../domain/quota/rule.js';
@@ -53,6 +54,18 @@ const REASON: Record<QuotaReason, Reason> = {
   SUSPENDED: Reason.REASON_SUSPENDED,
 };
 
+const NAMES: ReadonlyMap<string, Reason> = new Map(Object.entries(REASON));
+
+/** The name of a reason in the journal, and back; '' stands for none. */
+export function reasonToText(reason: Reason): string {
+  for (const [name, value] of NAMES) if (value === reason) return name;
+  return '';
+}
+
+export function reasonFromText(text: string): Reason {
+  return NAMES.get(text) ?? Reason.REASON_UNSPECIFIED;
+}
+
 export function toReason(reason: QuotaReason): Reason {
   return REASON[reason];
 }
@@ -66,6 +79,7 @@ export function toStatus(
 ): QuotaStatus {
   const { rule, used, reserved } = state;
   const left = remaining(state);
+  const reset = resetMs(state);
   const calculated =
     recorded === 'recorded' ? projected({ ...state, requested: 0n }) : projected(state);
   const text = (quanta: Quanta) => formatUnits(quanta, scale);
@@ -82,8 +96,9 @@ export function toStatus(
     remaining: left === undefined ? undefined : text(left),
     window: WINDOW[rule.window],
     windowLength: rule.windowLengthMs > 0 ? toDuration(rule.windowLengthMs) : undefined,
-    windowStart: toTimestamp(state.windowStartMs),
-    resetTime: state.resetMs === undefined ? undefined : toTimestamp(state.resetMs),
+    windowStart:
+      rule.window === 'LIFETIME' || !state.opened ? undefined : toTimestamp(state.windowStartMs),
+    resetTime: reset === undefined ? undefined : toTimestamp(reset),
     scope: rule.scope.length === 0 ? NO_SCOPE : scopeOf(rule, dimensions),
     thresholdsCrossed: [...thresholdsAt(rule, used)],
     countingSince:

@@ -1,7 +1,7 @@
 // Usage of one meter over a range, by groups of labels: from the totals on the 15-minute grid, from
 // single events at ragged edges or for a key that the totals do not keep.
 
-import type { EpochMs, Quanta } from '../base/units.js';
+import type { EpochMs, Quanta, Sequence } from '../base/units.js';
 import {
   addEvent,
   type Cell,
@@ -17,7 +17,8 @@ import { limits } from '../limits.js';
 import type { Account } from '../state/account.js';
 import { labelText, QUARTER_MS } from '../state/fold.js';
 import { eventIdKey } from '../state/id-key.js';
-import { labelsOf, onGrid, readCells, readLevels } from '../state/totals.js';
+import { labelsOf, readCells, readLevels } from '../state/totals.js';
+import { readFirst } from './check-event.js';
 import type { Core } from './core.js';
 import { readEvents } from './read-events.js';
 import { invalidField } from './refusal.js';
@@ -48,16 +49,14 @@ export async function readUsage(
   const kept = keys.every((key) => meter.rollupKeys.includes(key));
   const innerStart = Math.ceil(startMs / QUARTER_MS) * QUARTER_MS;
   const innerEnd = Math.floor(endMs / QUARTER_MS) * QUARTER_MS;
-  const project = (labels: ReadonlyMap<string, string>): Labels =>
-    keys.map((key) => [key, labels.get(key) ?? '']);
   if (!kept || innerStart >= innerEnd) {
-    await addEvents(core, account, meter, range, project, groups);
+    await addEvents(core, account, meter, range, keys, groups);
   } else {
     const { key, aggregation } = meter;
     const cells = readCells(core.fold, account, key, aggregation, innerStart, innerEnd);
     for (const [id, cell] of cells) {
       const labels = new Map(labelsOf(core.fold, account, key, id));
-      mergeCell(groups.at(project(labels)).cell, cell, aggregation);
+      mergeCell(groups.at(project(keys, labels)).cell, cell, aggregation);
     }
     const edges = [
       { startMs, endMs: innerStart },
@@ -65,16 +64,17 @@ export async function readUsage(
     ];
     for (const edge of edges) {
       if (edge.startMs >= edge.endMs) continue;
-      await addEvents(core, account, meter, edge, project, groups);
+      await addEvents(core, account, meter, edge, keys, groups);
     }
   }
-  if (meter.aggregation === 'LAST') carryLevels(core, account, meter, endMs, project, groups);
+  if (meter.aggregation === 'LAST') {
+    await carryLevels(core, account, meter, endMs, keys, groups);
+  }
   return groups.sorted();
 }
 
 interface Groups {
   readonly at: (labels: Labels) => Group;
-  readonly all: () => Iterable<Group>;
   readonly sorted: () => readonly Group[];
 }
 
@@ -89,7 +89,6 @@ function createGroups(meter: Meter): Groups {
       byText.set(text, group);
       return group;
     },
-    all: () => byText.values(),
     sorted() {
       const entries = [...byText].sort(([a], [b]) => (a < b ? -1 : 1));
       return entries.map(([, group]) => {
@@ -106,7 +105,7 @@ async function addEvents(
   account: Account,
   meter: Meter,
   range: Range,
-  project: (labels: ReadonlyMap<string, string>) => Labels,
+  keys: readonly string[],
   groups: Groups,
 ): Promise<void> {
   let scanned = 0;
@@ -114,7 +113,7 @@ async function addEvents(
   await readEvents(core, account, range.startMs, before, ({ entry, place, crc }) => {
     if (++scanned > limits.scanEvents) throw tooManyEvents();
     if (entry.meter !== meter.key) return 'more';
-    const { cell } = groups.at(project(new Map(entry.labels)));
+    const { cell } = groups.at(project(keys, new Map(entry.labels)));
     const [first = 0, second = 0] = eventIdKey(entry.orgId, entry.eventId);
     addEvent(cell, entry, place.sequence, (first ^ crc) >>> 0, (second + crc) >>> 0);
     return 'more';
@@ -129,24 +128,61 @@ function tooManyEvents() {
 }
 
 /** A level holds until its source reports another one: also over the ends of windows. */
-function carryLevels(
+async function carryLevels(
   core: Core,
   account: Account,
   meter: Meter,
   endMs: EpochMs,
-  project: (labels: ReadonlyMap<string, string>) => Labels,
+  keys: readonly string[],
   groups: Groups,
-): void {
-  const gridMs = onGrid(endMs) ? endMs : Math.floor(endMs / QUARTER_MS) * QUARTER_MS;
-  const latest = new Map<string, { level: Level; group: Group }>();
+): Promise<void> {
+  const latest = await latestLevels(core, account, meter, endMs);
+  const kept = keys.every((key) => meter.rollupKeys.includes(key));
+  for (const { level, labelSet } of latest.values()) {
+    const labels =
+      kept && labelSet !== undefined
+        ? labelsOf(core.fold, account, meter.key, labelSet)
+        : labelsOfEvent(core, level.sequence);
+    groups.at(project(keys, new Map(labels))).value += level.quanta;
+  }
+}
+
+interface LatestLevel {
+  readonly level: Level;
+  readonly labelSet: number | undefined;
+}
+
+/** Every source's level at `endMs`: from the buckets, and from single events behind the last one. */
+async function latestLevels(
+  core: Core,
+  account: Account,
+  meter: Meter,
+  endMs: EpochMs,
+): Promise<Map<string, LatestLevel>> {
+  const gridMs = Math.floor(endMs / QUARTER_MS) * QUARTER_MS;
+  const latest = new Map<string, LatestLevel>();
   for (const [source, level] of readLevels(core.fold, account, meter.key, gridMs)) {
-    const labels = new Map(labelsOf(core.fold, account, meter.key, level.labelSet));
-    latest.set(source, { level, group: groups.at(project(labels)) });
+    latest.set(source, { level, labelSet: level.labelSet });
   }
-  for (const group of groups.all()) {
-    for (const [source, level] of group.cell.levels ?? []) {
-      if (isLater(level, latest.get(source)?.level)) latest.set(source, { level, group });
+  if (gridMs === endMs) return latest;
+  const before = { timeMs: endMs, sequence: 0 };
+  let scanned = 0;
+  await readEvents(core, account, gridMs, before, ({ entry, place }) => {
+    if (++scanned > limits.scanEvents) throw tooManyEvents();
+    if (entry.meter !== meter.key) return 'more';
+    const level = { ...place, quanta: entry.quanta };
+    if (isLater(level, latest.get(entry.subject)?.level)) {
+      latest.set(entry.subject, { level, labelSet: undefined });
     }
-  }
-  for (const { level, group } of latest.values()) group.value += level.quanta;
+    return 'more';
+  });
+  return latest;
+}
+
+function labelsOfEvent(core: Core, sequence: Sequence): Labels {
+  return readFirst(core, sequence).first.labels;
+}
+
+function project(keys: readonly string[], labels: ReadonlyMap<string, string>): Labels {
+  return keys.map((key) => [key, labels.get(key) ?? '']);
 }

@@ -6,14 +6,14 @@ import type {
   RecordBatchResponse,
 } from '../../generated/ts/tollgate/v1/metering_service.js';
 import { Outcome, type UsageEvent } from '../../generated/ts/tollgate/v1/usage_event.js';
-import type { EpochMs, Quanta, Sequence } from '../base/units.js';
+import type { EpochMs, Sequence } from '../base/units.js';
 import { limits } from '../limits.js';
 import { checkEvent, conflict, invalidEvent, type Verdict } from './check-event.js';
 import { type Answer, type Core, refuseIfFull, refuseIfUnable } from './core.js';
-import { pendingKey } from './evaluate.js';
 import { parseEvent } from './event.js';
 import { type EventAnswer, emptyResult, recordOne, settleVerdict } from './event-result.js';
 import { checkOrgId, createFaults, refuseFaults } from './parse.js';
+import { createPending } from './pending.js';
 import { checkDurability } from './record.js';
 
 export function recordBatch(core: Core, request: RecordBatchRequest): Answer<RecordBatchResponse> {
@@ -93,7 +93,7 @@ function checkTogether(
   nowMs: EpochMs,
 ): readonly Together[] {
   const seen = new Map<string, number>();
-  const pending = new Map<string, Quanta>();
+  const pending = createPending();
   return events.map((event, index): Together => {
     const foreign = foreignOrganisation(event, request.orgId, index);
     if (foreign !== undefined) return foreign;
@@ -105,13 +105,10 @@ function checkTogether(
     if (earlier !== undefined) {
       return earlier === parsed.fingerprint ? { kind: 'repeat' } : conflict(parsed.eventId);
     }
-    const verdict = checkEvent(core, parsed, { enforce: request.enforceQuota, nowMs, pending });
+    const enforce = request.enforceQuota;
+    const verdict = checkEvent(core, parsed, { enforce, nowMs, pending });
     if (verdict.kind !== 'recordable') return verdict;
     seen.set(place, parsed.fingerprint);
-    for (const { rule, scopeValues, requested } of verdict.states) {
-      const key = pendingKey(parsed.orgId, verdict.meter, rule, scopeValues);
-      pending.set(key, (pending.get(key) ?? 0n) + requested);
-    }
     return verdict;
   });
 }

@@ -7,7 +7,7 @@ import { thresholdsAt } from '../domain/quota/decide.js';
 import type { CounterChange, RecordEntry, ThresholdCrossing } from '../journal/entry.js';
 import { noteShadow, type Recordable } from './check-event.js';
 import { type Core, catalogueOf, commit } from './core.js';
-import { counterChange, raisedIn, type Standing, standingAt } from './evaluate.js';
+import { counterChange, inEventWindow, raisedIn } from './evaluate.js';
 
 export interface Recorded {
   readonly entry: RecordEntry;
@@ -16,7 +16,12 @@ export interface Recorded {
   readonly states: readonly RuleState[];
 }
 
-export function recordEvent(core: Core, checked: Recordable, reservationId: string): Recorded {
+export function recordEvent(
+  core: Core,
+  checked: Recordable,
+  reservationId: string,
+  settled: 'late' | 'in time' = 'in time',
+): Recorded {
   const { event, nowMs, eventTimeMs } = checked;
   if (checked.account === undefined) ensureOrganisation(core, event.orgId, nowMs);
   const { counters, thresholds } = changesOf(core, checked);
@@ -31,7 +36,7 @@ export function recordEvent(core: Core, checked: Recordable, reservationId: stri
     quanta: checked.quanta,
     amountText: event.amountText,
     eventTimeMs,
-    late: isLate(core, eventTimeMs, nowMs),
+    late: settled === 'late' || isLate(core, eventTimeMs, nowMs),
     timeDefaulted: event.eventTimeMs === undefined,
     unknownTier: checked.unknownTier !== undefined,
     catalogueVersion: catalogueOf(core).version,
@@ -66,22 +71,12 @@ function changesOf(core: Core, checked: Recordable): Pick<RecordEntry, 'counters
   const levels = checked.meter.aggregation === 'LAST';
   for (const standing of checked.standings) {
     if (levels || standing === undefined) continue;
-    const change = counterChange(checked.request, inEventWindow(core, checked, standing));
+    const change = counterChange(checked.request, inEventWindow(core, checked.request, standing));
     if (change !== undefined) counters.push(change);
   }
   const thresholds: ThresholdCrossing[] = [];
   for (const state of checked.states) addCrossings(core, checked, state, counters, thresholds);
   return { counters, thresholds };
-}
-
-/** The standing is of now; usage counts in the window of its event time. */
-function inEventWindow(core: Core, checked: Recordable, standing: Standing): Standing {
-  const { counted, startMs, endMs } = standing;
-  const { eventTimeMs } = checked;
-  const same =
-    counted.rule.window === 'FIXED_FROM_FIRST_USE' ||
-    (eventTimeMs >= startMs && (endMs === undefined || eventTimeMs < endMs));
-  return same ? standing : standingAt(core, checked.request, counted, eventTimeMs);
 }
 
 /** Thresholds that this event reaches and that were not raised in its window yet. */
@@ -146,7 +141,10 @@ function settleState(state: RuleState, counters: readonly CounterChange[]): void
   if (state.aggregation === 'LAST') state.used += state.requested;
   else {
     const change = counters[indexOf(counters, state)];
-    if (change?.windowStartMs === state.windowStartMs) state.used += change.delta;
+    if (change?.windowStartMs === state.windowStartMs) {
+      state.used += change.delta;
+      state.opened = true;
+    }
   }
 }
 

@@ -18,6 +18,7 @@ import { readFirst } from './check-event.js';
 import type { Core } from './core.js';
 import { emptyResult } from './event-result.js';
 import { toTimestamp } from './parse.js';
+import { reasonFromText } from './quota-status.js';
 import { Refusal } from './refusal.js';
 
 export interface Ended {
@@ -87,16 +88,16 @@ export function endedReservation(core: Core, entry: EndEntry): Reservation {
 
 /** The settled events again, read from the journal. */
 export function settledResults(core: Core, entry: EndEntry): EventResult[] {
-  return entry.eventIds.map((eventId) => {
+  return entry.settled.map(({ eventId, recorded, reason }) => {
     const found = core.indexes.findId(eventIdKey(entry.orgId, eventId));
     if (found === undefined) return emptyResult(eventId);
     const { first, sequence } = readFirst(core, found.sequence);
-    const recorded = first.reservationId === entry.reservationId;
     return {
       ...emptyResult(eventId),
       outcome: recorded ? Outcome.OUTCOME_RECORDED : Outcome.OUTCOME_DUPLICATE,
       quantity: formatUnits(first.quanta, first.scale),
       sequence: BigInt(sequence),
+      reason: reasonFromText(reason),
       recordedTime: toTimestamp(first.atMs),
     };
   });

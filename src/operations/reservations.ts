@@ -66,7 +66,7 @@ export function endingOf(hold: Hold, kind: 'release' | 'expire', atMs: number): 
     items,
     late: false,
     settleFingerprint: 0,
-    eventIds: [],
+    settled: [],
   };
 }
 
@@ -106,7 +106,7 @@ export function getReservation(
   return { reply: { reservation: endedReservation(core, past.entry) }, after };
 }
 
-/** Open ones, by id. */
+/** Open ones, newest first. An ended one is read by its id. */
 export function listReservations(
   core: Core,
   request: ListReservationsRequest,
@@ -118,22 +118,30 @@ export function listReservations(
   if (state !== RESERVATION_STATE_UNSPECIFIED && state !== RESERVATION_STATE_OPEN) {
     faults.add('state', 'must be OPEN or absent: an ended reservation is read by its id');
   }
-  const from = decodePageToken(request.pageToken, 'reservations', faults);
+  const list = `reservations ${request.orgId}`;
+  const from = decodePageToken(request.pageToken, list, faults);
   refuseFaults(faults);
   const size = pageSizeOf(request.pageSize);
-  const open = [...core.fold.holds.ofOrganisation(request.orgId)]
-    .sort((a, b) => (a.reservationId < b.reservationId ? -1 : 1))
-    .filter(({ reservationId }) => from === undefined || reservationId > String(from[0]));
-  const page = open.slice(0, size);
+  const open = [...core.fold.holds.ofOrganisation(request.orgId)].sort(newestFirst);
+  const start = from === undefined ? 0 : open.findIndex((hold) => comesAfter(hold, from));
+  const rest = start < 0 ? [] : open.slice(start);
+  const page = rest.slice(0, size);
   const last = page.at(-1);
-  const more = open.length > page.length && last !== undefined;
+  const more = rest.length > page.length && last !== undefined;
+  const token = () => encodePageToken(list, [last?.createdMs ?? 0, last?.reservationId ?? '']);
   return {
-    reply: {
-      reservations: page.map(openReservation),
-      nextPageToken: more ? encodePageToken('reservations', [last.reservationId]) : '',
-    },
+    reply: { reservations: page.map(openReservation), nextPageToken: more ? token() : '' },
     after: core.journal.lastSequence(),
   };
+}
+
+function newestFirst(a: Hold, b: Hold): number {
+  return b.createdMs - a.createdMs || (a.reservationId < b.reservationId ? -1 : 1);
+}
+
+function comesAfter(hold: Hold, [createdMs, id]: readonly (string | number)[]): boolean {
+  if (hold.createdMs !== createdMs) return hold.createdMs < Number(createdMs);
+  return hold.reservationId > String(id);
 }
 
 function checkNames({ orgId, reservationId }: Named): void {

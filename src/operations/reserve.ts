@@ -8,21 +8,23 @@ import type {
 import { hash32 } from '../base/hash.js';
 import type { Quanta, Sequence } from '../base/units.js';
 import { dimensionsText } from '../domain/metering/dimensions.js';
-import { type RuleState, remaining, standing } from '../domain/quota/decide.js';
+import { countsEvents } from '../domain/metering/meter.js';
+import { fits, type RuleState, remaining, standing } from '../domain/quota/decide.js';
 import type { HoldItem } from '../journal/entry.js';
 import { limits } from '../limits.js';
 import type { Hold } from '../state/values.js';
-import { checkItems, type ItemsDecision } from './check-items.js';
-import { measureItems, statusesOf } from './check-quota.js';
+import { checkItems, type ItemStanding, type ItemsDecision } from './check-items.js';
+import { measureParsed, parseItems, statusesOf } from './check-quota.js';
 import {
   type Answer,
   type Core,
+  catalogueOf,
   commit,
   refuseIfFull,
   refuseIfUnable,
   refuseUnknownOrganisation,
 } from './core.js';
-import type { MeasuredItem } from './item.js';
+import type { MeasuredItem, ParsedItem } from './item.js';
 import {
   checkOrgId,
   checkReservationId,
@@ -45,12 +47,13 @@ export function reserve(core: Core, request: ReserveRequest): Answer<ReserveResp
   checkReservationId(reservationId, faults);
   const ttlMs = parseDuration(request.ttl, 'ttl', TTL, faults);
   if (request.items.length === 0) faults.add('items', 'must hold at least one item');
-  const items = measureItems(core, request.items, faults);
-  const fingerprint = fingerprintOf(items, ttlMs, request.allowPartial);
+  const parsed = parseItems(request.items, faults);
+  const fingerprint = fingerprintOf(core, parsed, ttlMs, request.allowPartial);
   const open = core.fold.holds.find(orgId, reservationId);
-  if (open !== undefined) return again(core, open, fingerprint, items);
+  if (open !== undefined) return again(core, open, fingerprint, parsed);
   const past = findEnded(core, orgId, reservationId);
   if (past !== undefined) throw ended(past.entry);
+  const items = measureParsed(core, parsed, faults);
 
   refuseUnknownOrganisation(core, orgId);
   const nowMs = core.clock.wallMs();
@@ -60,7 +63,7 @@ export function reserve(core: Core, request: ReserveRequest): Answer<ReserveResp
   refuseIfFull(core, 'ordinary');
   ensureOrganisation(core, orgId, nowMs);
   const held = granted.items.map((item, index) =>
-    holdItem(item, items[index]?.quanta ?? item.quanta, granted.checked),
+    holdItem(item, (items[index] ?? item).quanta - item.quanta, granted.checked),
   );
   const { sequence } = commit(core, {
     kind: 'reserve',
@@ -78,10 +81,20 @@ export function reserve(core: Core, request: ReserveRequest): Answer<ReserveResp
   return grantedAnswer(granted.checked, held, nowMs + ttlMs, sequence);
 }
 
-function fingerprintOf(items: readonly MeasuredItem[], ttlMs: number, partial: boolean): number {
-  const parts = items.map(
-    ({ item }) => `${item.meter}\u0000${item.amountText}\u0000${dimensionsText(item.dimensions)}`,
-  );
+/** On meters that count events an absent amount is 1. */
+function fingerprintOf(
+  core: Core,
+  items: readonly ParsedItem[],
+  ttlMs: number,
+  partial: boolean,
+): number {
+  const { meters } = catalogueOf(core);
+  const parts = items.map((item) => {
+    const meter = meters.get(item.meter);
+    const absent = meter !== undefined && countsEvents(meter.aggregation) ? '1' : '';
+    const amount = item.amountText || absent;
+    return `${item.meter}\u0000${amount}\u0000${dimensionsText(item.dimensions)}`;
+  });
   return hash32([...parts, ttlMs, partial].join('\u0003'));
 }
 
@@ -90,7 +103,10 @@ interface Grant {
   readonly checked: ItemsDecision;
 }
 
-/** With `allow_partial` an item that does not fit whole is cut to what remains. */
+/**
+ * With `allow_partial` an item that does not fit whole is cut to what remains, to nothing where
+ * nothing does; something must be left of one of them.
+ */
 function grant(
   core: Core,
   orgId: string,
@@ -102,45 +118,58 @@ function grant(
   if (!partial || whole.checked.decision.allowed || whole.checked.suspended) return whole;
   const cut: MeasuredItem[] = [];
   for (const item of items) {
-    const { states } = checkItems(core, orgId, [...cut, item], nowMs);
+    const before = cut.filter(({ quanta }) => quanta > 0n);
+    const { states } = checkItems(core, orgId, [...before, item], nowMs);
     const own = states.filter((each) => each.item === item).map(({ state }) => state);
-    const quanta = leastRemaining(item, own);
-    if (quanta <= 0n) return whole;
-    cut.push({ ...item, quanta });
+    cut.push({ ...item, quanta: quantaThatFit(item, own) });
   }
-  const checked = checkItems(core, orgId, cut, nowMs);
+  const left = cut.filter(({ quanta }) => quanta > 0n);
+  if (left.length === 0) return whole;
+  const checked = checkItems(core, orgId, left, nowMs);
   return checked.decision.allowed ? { items: cut, checked } : whole;
 }
 
-function leastRemaining(item: MeasuredItem, states: readonly RuleState[]): Quanta {
-  let least = item.quanta;
+/** As much of an item as every HARD rule has room for. MAX cannot be cut: its level fits or not. */
+function quantaThatFit(item: MeasuredItem, states: readonly RuleState[]): Quanta {
+  let quanta = item.quanta;
   for (const state of states) {
-    if (state.rule.mode !== 'HARD' || state.aggregation === 'MAX') continue;
     const left = remaining(state);
-    if (left !== undefined && left < least) least = left;
+    if (state.rule.mode !== 'HARD' || left === undefined || fits(state)) continue;
+    if (state.aggregation === 'MAX') return 0n;
+    // A level is cut by what its change is too much; of a quantity, what remains is left.
+    const fitting = item.quanta - (state.requested - left);
+    if (fitting < quanta) quanta = fitting;
   }
-  return least;
+  return quanta > 0n ? quanta : 0n;
 }
 
-function holdItem(item: MeasuredItem, requested: Quanta, checked: ItemsDecision): HoldItem {
+/** `cut`: what was asked for beyond what is granted. */
+function holdItem(item: MeasuredItem, cut: Quanta, checked: ItemsDecision): HoldItem {
   const { meter } = item;
-  const own = checked.states.filter((each) => each.item === item);
+  const own = checked.standings.filter((each) => each.item === item);
+  const quanta = heldQuanta(item, own);
+  const counters = own.map(({ standing }) => ({
+    combination: standing.counted.combination,
+    scopeValues: standing.scopeValues,
+    reserved: standing.requested > 0n ? standing.requested : 0n,
+  }));
   return {
     meter: meter.key,
     aggregation: meter.aggregation,
     scale: meter.scale,
-    quanta: item.quanta,
-    requested,
+    quanta,
+    requested: quanta + cut,
     labels: [...item.item.dimensions],
-    counters:
-      meter.aggregation === 'MAX'
-        ? []
-        : own.map(({ state }) => ({
-            combination: state.rule.combination,
-            scopeValues: state.scopeValues,
-            reserved: state.requested > 0n ? state.requested : 0n,
-          })),
+    counters: meter.aggregation === 'MAX' ? [] : counters,
   };
+}
+
+/** Of a level, what is held is the difference to the present one. */
+function heldQuanta(item: MeasuredItem, own: readonly ItemStanding[]): Quanta {
+  if (item.meter.aggregation !== 'LAST' || item.isDelta) return item.quanta;
+  const [first] = own;
+  const change = first === undefined ? item.quanta : first.standing.requested;
+  return change > 0n ? change : 0n;
 }
 
 function refuseIfHoldsExhausted(core: Core, orgId: string): void {
@@ -177,13 +206,17 @@ function again(
   core: Core,
   hold: Hold,
   fingerprint: number,
-  items: readonly MeasuredItem[],
+  parsed: readonly ParsedItem[],
 ): Answer<ReserveResponse> {
   if (hold.fingerprint !== fingerprint) {
     const text = `reservation ${JSON.stringify(hold.reservationId)} is held with another body`;
     throw new Refusal('ALREADY_EXISTS', 'RESERVATION_ID_REUSED', text);
   }
   const nowMs = core.clock.wallMs();
+  // A meter may have left the catalogue since: what is held is held all the same.
+  const { meters } = catalogueOf(core);
+  const known = parsed.filter(({ meter }) => meters.has(meter));
+  const items = measureParsed(core, known, createFaults());
   const held = items.map((item) => ({ ...item, quanta: 0n, isDelta: true }));
   const checked = checkItems(core, hold.orgId, held, nowMs);
   for (const { state } of checked.states) state.requested = 0n;

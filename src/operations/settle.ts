@@ -5,7 +5,7 @@ import type {
   SettleRequest,
   SettleResponse,
 } from '../../generated/ts/tollgate/v1/metering_service.js';
-import type { UsageEvent } from '../../generated/ts/tollgate/v1/usage_event.js';
+import { Outcome, type UsageEvent } from '../../generated/ts/tollgate/v1/usage_event.js';
 import { hash32 } from '../base/hash.js';
 import type { EpochMs } from '../base/units.js';
 import type { EndEntry, HoldItem } from '../journal/entry.js';
@@ -28,6 +28,8 @@ import {
   type Faults,
   refuseFaults,
 } from './parse.js';
+import { createPending } from './pending.js';
+import { reasonToText } from './quota-status.js';
 import { checkDurability, countRejection, refusalOf } from './record.js';
 import { ended, findEnded, notFound, settledResults } from './reservation.js';
 
@@ -95,16 +97,23 @@ function complete(
     faults.add(`${field}.org_id`, `must be the reservation's "${request.orgId}" or absent`);
   }
   const dimensions = new Map(event.dimensions);
-  const item = items.find(({ meter }) => meter === event.meter);
   const scopeKeys = scopeKeysOf(core, request.orgId, event.meter);
-  for (const [key, value] of item?.labels ?? []) {
-    if (!scopeKeys.has(key)) continue;
-    const own = dimensions.get(key);
-    if (own === undefined) dimensions.set(key, value);
-    else if (own !== value) {
-      const text = `must be "${value}" as in the reservation, or absent`;
-      faults.add(`${field}.dimensions[${JSON.stringify(key)}]`, text);
-    }
+  const scopes = items
+    .filter(({ meter }) => meter === event.meter)
+    .map(({ labels }) => labels.filter(([key]) => scopeKeys.has(key)));
+  const fitting = scopes.filter((scope) =>
+    scope.every(([key, value]) => (dimensions.get(key) ?? value) === value),
+  );
+  const [chosen] = fitting;
+  if (chosen !== undefined) for (const [key, value] of chosen) dimensions.set(key, value);
+  const strange = scopes[0]?.find(([key, value]) => (dimensions.get(key) ?? value) !== value);
+  if (chosen === undefined && strange !== undefined) {
+    const [key, value] = strange;
+    const text = `must be "${value}" as in the reservation, or absent`;
+    faults.add(`${field}.dimensions[${JSON.stringify(key)}]`, text);
+  }
+  if (new Set(fitting.map((scope) => JSON.stringify(scope))).size > 1) {
+    faults.add(`${field}.dimensions`, `must say which of ${[...scopeKeys].join(', ')} it is`);
   }
   const eventId = event.eventId || `rsv:${request.reservationId}:${index}`;
   return { ...event, orgId: request.orgId, eventId, dimensions };
@@ -137,8 +146,9 @@ function recordAll(
 ): Answer<SettleResponse> {
   const { orgId, reservationId } = request;
   const nowMs = core.clock.wallMs();
+  const pending = createPending();
   for (const event of parsed) {
-    const verdict = checkEvent(core, event, { enforce: false, nowMs });
+    const verdict = checkEvent(core, event, { enforce: false, nowMs, pending });
     if (verdict.kind !== 'rejected') continue;
     countRejection(core, verdict);
     throw refusalOf(verdict);
@@ -147,7 +157,10 @@ function recordAll(
   const results = parsed.map((event, index) => {
     const sent = request.events[index] as UsageEvent;
     const verdict = checkEvent(core, event, { enforce: false, nowMs });
-    const options = { enforce: false, nowMs, field: '', reservationId };
+    const late = source.late ? 'late' : 'in time';
+    const held = source.late ? [] : source.items;
+    const settled = { late, held } as const;
+    const options = { enforce: false, nowMs, field: '', reservationId, settled };
     return settleVerdict(core, verdict, sent, options).result;
   });
   const { fingerprint, createdMs, expiresMs, items, late } = source;
@@ -162,7 +175,11 @@ function recordAll(
     items,
     late,
     settleFingerprint,
-    eventIds: parsed.map(({ eventId }) => eventId),
+    settled: results.map(({ eventId, outcome, reason }) => ({
+      eventId,
+      recorded: outcome === Outcome.OUTCOME_RECORDED,
+      reason: reasonToText(reason),
+    })),
   });
   core.metrics.reservations.settled.add();
   return { reply: { results, late }, after: sequence };

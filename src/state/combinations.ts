@@ -1,14 +1,36 @@
-// Since when each combination of match, scope and window is counted. One that a catalogue brings in
-// later has missed what came before: its windows start from the totals or say `counting_since`.
+// Since when each combination of match, scope and window is counted, for everybody or, where only
+// an override names it, for one organisation. One that a catalogue brings in later has missed what
+// came before: its windows start from the totals or say `counting_since`.
 
 import type { EpochMs } from '../base/units.js';
 import type { Catalogue } from '../domain/plans/catalogue.js';
 import type { Rule } from '../domain/quota/rule.js';
 
-export type CountedSince = ReadonlyMap<string, EpochMs>;
+export interface Since {
+  readonly atMs: EpochMs;
+  /** Catalogue version that brought it in. */
+  readonly version: number;
+}
 
-export function combinationKey(meter: string, combination: string): string {
-  return `${meter}\u0004${combination}`;
+export type CountedSince = ReadonlyMap<string, Since>;
+
+/** Counted from the very beginning. */
+export const ALWAYS: Since = { atMs: 0, version: 0 };
+
+/** Combinations of plans and defaults are counted for every organisation. */
+const EVERYBODY = '';
+
+/** Undefined where it is not counted. */
+export function sinceOf(
+  since: CountedSince,
+  orgId: string,
+  meter: string,
+  combination: string,
+): Since | undefined {
+  const common = since.get(keyOf(EVERYBODY, meter, combination));
+  const own = since.get(keyOf(orgId, meter, combination));
+  if (common === undefined || own === undefined) return common ?? own;
+  return own.version < common.version ? own : common;
 }
 
 /** `atMs` is 0 where nothing was recorded before: everything is counted from the beginning. */
@@ -17,17 +39,23 @@ export function countedSince(
   before: CountedSince,
   atMs: EpochMs,
 ): CountedSince {
-  const since = new Map<string, EpochMs>();
-  for (const rule of allRules(catalogue)) {
-    const key = combinationKey(rule.meter, rule.combination);
-    since.set(key, before.get(key) ?? atMs);
+  const since = new Map<string, Since>();
+  for (const [orgId, { meter, combination }] of allRules(catalogue)) {
+    const known = sinceOf(before, orgId, meter, combination);
+    since.set(keyOf(orgId, meter, combination), known ?? { atMs, version: catalogue.version });
   }
   return since;
 }
 
-function* allRules(catalogue: Catalogue): Generator<Rule> {
-  for (const rules of catalogue.rulesByMeter.values()) yield* rules;
-  for (const { overrides } of catalogue.organisations.values()) {
-    for (const { rule } of overrides) yield rule;
+function* allRules(catalogue: Catalogue): Generator<[orgId: string, rule: Rule]> {
+  for (const rules of catalogue.rulesByMeter.values()) {
+    for (const rule of rules) yield [EVERYBODY, rule];
   }
+  for (const [orgId, { overrides }] of catalogue.organisations) {
+    for (const { rule } of overrides) yield [orgId, rule];
+  }
+}
+
+function keyOf(orgId: string, meter: string, combination: string): string {
+  return `${orgId}\u0004${meter}\u0004${combination}`;
 }

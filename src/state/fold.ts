@@ -12,8 +12,8 @@ import type { CatalogueDocument } from '../domain/plans/document.js';
 import type { EndEntry, Entry, HoldItem, Labels, RecordEntry } from '../journal/entry.js';
 import type { Account, MeterAccount, PagePointer } from './account.js';
 import { type Accounts, openAccounts } from './accounts.js';
-import { type CountedSince, combinationKey, countedSince } from './combinations.js';
-import { applyChange } from './counter.js';
+import { ALWAYS, type CountedSince, countedSince, type Since, sinceOf } from './combinations.js';
+import { applyChange, seenMark } from './counter.js';
 import { type Holds, openHolds } from './holds.js';
 import { eventIdKey, reservationIdKey } from './id-key.js';
 import type { Indexes } from './index/indexes.js';
@@ -21,6 +21,9 @@ import { kept } from './kept.js';
 import type { Store } from './store.js';
 import { type Bucket, keys, LABEL_SETS_PER_PAGE, openTables, type Tables } from './tables.js';
 import type { LabelSet, Page } from './values.js';
+
+/** Windows in which a value was seen: a counter keeps no more. */
+const SEEN_MARKS = 2;
 
 export const QUARTER_MS = 15 * MINUTE_MS;
 
@@ -36,8 +39,8 @@ export interface Fold extends Omit<Accounts, 'counterToChange'> {
   readonly holds: Holds;
   readonly catalogue: () => Catalogue | undefined;
   readonly organisations: () => number;
-  /** Since when a combination of the catalogue is counted; 0 from the beginning. */
-  readonly countedSinceMs: (meter: string, combination: string) => EpochMs;
+  /** Since when a combination of the catalogue is counted for an organisation. */
+  readonly countedSince: (orgId: string, meter: string, combination: string) => Since;
   readonly page: (
     organisation: number,
     meter: string,
@@ -161,9 +164,9 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     const raised = entry.counters.map((change) => {
       const { combination, scopeValues } = change;
       const target = counterToChange(of, meter, combination, scopeValues);
-      const window = applyChange(target, change, entry.atMs);
+      const window = applyChange(target, change, entry);
       if (entry.aggregation === 'UNIQUE') {
-        markSeen(of, meter, combination, scopeValues, entry.subject, change.windowStartMs);
+        markSeen(of, meter, combination, scopeValues, entry.subject, seenMark(window));
       }
       return window;
     });
@@ -183,17 +186,17 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     combination: string,
     scopeValues: string,
     value: string,
-    startMs: EpochMs,
+    mark: string,
   ): void {
     const key = keys.seen(of.organisation.number, meter, combination, scopeValues, value);
     const seen = tables.seen.get(key);
     if (seen === undefined) {
-      tables.seen.add({ key, ...kept(), starts: [startMs] });
+      tables.seen.add({ key, ...kept(), marks: [mark] });
       return;
     }
-    if (seen.starts.includes(startMs)) return;
+    if (seen.marks.includes(mark)) return;
     tables.seen.touch(seen);
-    seen.starts = [...seen.starts, startMs].sort((a, b) => b - a).slice(0, 2);
+    seen.marks = [mark, ...seen.marks].slice(0, SEEN_MARKS);
   }
 
   function applyLevel(of: Account, at: MeterAccount, entry: RecordEntry, sequence: Sequence): void {
@@ -304,7 +307,8 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     holds,
     catalogue: () => catalogue,
     organisations: () => organisations,
-    countedSinceMs: (meter, combination) => since.get(combinationKey(meter, combination)) ?? 0,
+    countedSince: (orgId, meter, combination) =>
+      sinceOf(since, orgId, meter, combination) ?? ALWAYS,
     account,
     meterAccount,
     counter,

@@ -39,6 +39,8 @@ export interface CounterWindow {
   sinceMs: EpochMs | undefined;
   raised: number[];
   raisedLimit: Quanta;
+  /** How often it began anew: after an idle time, or after it was not counted for a while. */
+  restarts: number;
 }
 
 /** A quota counter: the two latest windows that were used, and what open holds reserve. */
@@ -47,6 +49,8 @@ export interface Counter extends Kept {
   windows: CounterWindow[];
   reserved: Quanta;
   touchedMs: EpochMs;
+  /** Catalogue version of the last change. */
+  version: number;
 }
 
 export interface LabelSet extends Kept {
@@ -71,7 +75,7 @@ export interface Levels extends Kept {
 
 /** UNIQUE: the latest two windows in which a counter has seen a value. */
 export interface SeenValue extends Kept {
-  starts: EpochMs[];
+  marks: string[];
 }
 
 /** A slot for an open hold; overwritten when it is free again. */
@@ -129,28 +133,42 @@ export const seriesCodec: Codec<Series> = {
   },
 };
 
-type WindowData = [number, string, number | null, number[], string];
+type WindowData = [number, string, number | null, number[], string, number];
 export const counterCodec: Codec<Counter> = {
   prefix: 'c',
-  encode: ({ windows, reserved, touchedMs }) => [
-    windows.map((w) => [w.startMs, `${w.used}`, w.sinceMs ?? null, w.raised, `${w.raisedLimit}`]),
+  encode: ({ windows, reserved, touchedMs, version }) => [
+    windows.map(encodeWindow),
     `${reserved}`,
     touchedMs,
+    version,
   ],
-  decode: (key, [windows, reserved, touchedMs]: [WindowData[], string, number]) => ({
+  decode: (key, data: [WindowData[], string, number, number]) => decodeCounter(key, data),
+};
+
+function encodeWindow(w: CounterWindow): WindowData {
+  return [w.startMs, `${w.used}`, w.sinceMs ?? null, w.raised, `${w.raisedLimit}`, w.restarts];
+}
+
+function decodeCounter(
+  key: string,
+  [windows, reserved, touchedMs, version]: [WindowData[], string, number, number],
+): Counter {
+  return {
     key,
     ...kept(),
-    windows: windows.map(([startMs, used, sinceMs, raised, raisedLimit]) => ({
+    windows: windows.map(([startMs, used, sinceMs, raised, raisedLimit, restarts]) => ({
       startMs,
       used: BigInt(used),
       sinceMs: sinceMs ?? undefined,
       raised,
       raisedLimit: BigInt(raisedLimit),
+      restarts,
     })),
     reserved: BigInt(reserved),
     touchedMs,
-  }),
-};
+    version,
+  };
+}
 
 export const labelSetCodec: Codec<LabelSet> = {
   prefix: 'l',
@@ -250,8 +268,8 @@ export const levelsCodec: Codec<Levels> = {
 
 export const seenCodec: Codec<SeenValue> = {
   prefix: 'u',
-  encode: ({ starts }) => starts,
-  decode: (key, starts: number[]) => ({ key, ...kept(), starts }),
+  encode: ({ marks }) => marks,
+  decode: (key, marks: string[]) => ({ key, ...kept(), marks }),
 };
 
 type ItemData = Omit<HoldItem, 'quanta' | 'requested' | 'counters'> & {

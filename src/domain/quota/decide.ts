@@ -21,7 +21,9 @@ export interface RuleState {
   /** SUM, COUNT, UNIQUE: what is added. LAST: change of the level. MAX: the level itself. */
   requested: Quanta;
   readonly windowStartMs: EpochMs;
-  readonly resetMs: EpochMs | undefined;
+  readonly windowEndMs: EpochMs | undefined;
+  /** False for a FIXED_FROM_FIRST_USE window that no use has opened: waiting does not help. */
+  opened: boolean;
   /** Set where the counter began after its window did and could not be filled from the totals. */
   readonly countingSinceMs: EpochMs | undefined;
 }
@@ -70,6 +72,11 @@ function judge(states: readonly RuleState[], passes: Test): Decision {
 export function fits(state: RuleState): boolean {
   const { limit } = state.rule;
   return limit === undefined || projectedWithFloor(state) <= limit;
+}
+
+/** When the window ends; undefined where it never does, or has not begun. */
+export function resetMs(state: RuleState): EpochMs | undefined {
+  return state.opened ? state.windowEndMs : undefined;
 }
 
 function holds(state: RuleState): boolean {
@@ -137,7 +144,7 @@ function precedes(a: RuleState, b: RuleState, passes: Test): boolean {
   const rankA = rank(a, passes);
   const rankB = rank(b, passes);
   if (rankA !== rankB) return rankA < rankB;
-  if (rankA === 0) return (a.resetMs ?? Infinity) > (b.resetMs ?? Infinity);
+  if (rankA === 0) return (resetMs(a) ?? Infinity) > (resetMs(b) ?? Infinity);
   const leftA = remaining(a);
   const leftB = remaining(b);
   if (leftA === undefined) return false;

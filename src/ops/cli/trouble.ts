@@ -22,7 +22,9 @@ export function tellTrouble(error: unknown, { stderr }: CommandIo): number {
     return EXIT.misuse;
   }
   stderr.write(`tollgate: ${troubleText(error)}\n`);
-  return error instanceof Failure && DAMAGE.has(error.code) ? EXIT.damaged : EXIT.failure;
+  if (!(error instanceof Failure)) return EXIT.failure;
+  if (error.code === 'CATALOGUE_INCOMPATIBLE') return EXIT.misuse;
+  return DAMAGE.has(error.code) ? EXIT.damaged : EXIT.failure;
 }
 
 function troubleText(error: unknown): string {

@@ -164,8 +164,8 @@ export interface RecordStreamResponse {
    */
   ackedSequence: bigint;
   /**
-   * Outcomes other than RECORDED and DUPLICATE, with their `client_sequence`. An item that is
-   * acknowledged and never listed was counted.
+   * Outcomes other than RECORDED, with their `client_sequence`. An item that is acknowledged and
+   * never listed was recorded.
    */
   results: EventResult[];
 }
