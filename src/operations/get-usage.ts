@@ -17,6 +17,7 @@ import {
 import type { Meter } from '../domain/metering/meter.js';
 import { limits } from '../limits.js';
 import type { Account } from '../state/account.js';
+import { QUARTER_MS } from '../state/fold.js';
 import { type Answer, type Core, catalogueOf } from './core.js';
 import {
   checkMeter,
@@ -48,14 +49,14 @@ export async function getUsage(
   refuseFaults(faults);
   const range = rangeOf(core, request, zone, faults);
   refuseFaults(faults);
-  const windows = windowsOf(range, request.window, zone);
+  const unit = unitOf(request.window);
   const after = core.journal.lastSequence();
   const account = core.fold.account(request.orgId);
   const meters = metersOf(core, request.meters);
   const reply: GetUsageResponse = { rows: [], totals: [] };
   for (const meter of meters) {
     const asked = request.meters.length > 0;
-    await addMeter(core, account, meter, request.groupBy, range, windows, reply, asked);
+    await addMeter(core, account, meter, request.groupBy, { range, unit, zone }, reply, asked);
   }
   return { reply, after };
 }
@@ -65,23 +66,23 @@ async function addMeter(
   account: Account | undefined,
   meter: Meter,
   groupBy: readonly string[],
-  range: Range,
-  windows: readonly Range[],
+  cut: Cut,
   reply: GetUsageResponse,
   asked: boolean,
 ): Promise<void> {
-  const used =
-    account !== undefined && core.fold.meterAccount(account, meter.key).series.lastMs > 0;
-  if (account === undefined || !used) {
+  const { range } = cut;
+  const series = account && core.fold.meterAccount(account, meter.key).series;
+  if (account === undefined || series === undefined || series.lastMs === 0) {
     if (asked) reply.totals.push(rowOf(meter, NO_USAGE, range));
     return;
   }
   const [total] = await readUsage(core, account, meter, range, []);
   if (total !== undefined || asked) reply.totals.push(rowOf(meter, total ?? NO_USAGE, range));
   if (total === undefined) return;
-  for (const window of windows) {
-    const groups = await readUsage(core, account, meter, window, groupBy);
-    for (const group of groups) {
+  // Windows without usage are passed over; a level carries on to the end of the range.
+  const endMs = meter.aggregation === 'LAST' ? range.endMs : series.lastMs + QUARTER_MS;
+  for (const window of windowsOf(cut, { startMs: series.firstMs, endMs })) {
+    for (const group of await readUsage(core, account, meter, window, groupBy)) {
       if (reply.rows.length >= limits.usageRows) throw tooManyRows();
       reply.rows.push(rowOf(meter, group, window));
     }
@@ -150,22 +151,34 @@ const UNIT: Partial<Record<UsageWindow, CalendarUnit>> = {
   [UsageWindow.USAGE_WINDOW_MONTH]: 'MONTH',
 };
 
-/** The range cut at calendar boundaries; first and last window may be parts. */
-function windowsOf(range: Range, window: UsageWindow, zone: string): readonly Range[] {
+interface Cut {
+  readonly range: Range;
+  /** Undefined: not cut. */
+  readonly unit: CalendarUnit | undefined;
+  readonly zone: string;
+}
+
+function unitOf(window: UsageWindow): CalendarUnit | undefined {
   const unit = UNIT[window];
+  if (unit !== undefined) return unit;
+  const { USAGE_WINDOW_UNSPECIFIED, USAGE_WINDOW_NONE } = UsageWindow;
+  if (window === USAGE_WINDOW_UNSPECIFIED || window === USAGE_WINDOW_NONE) return undefined;
+  throw invalidField('window', 'is not a known window');
+}
+
+/** The range cut at calendar boundaries, as far as it meets `used`; the ends may be parts. */
+function* windowsOf({ range, unit, zone }: Cut, used: Range): Generator<Range> {
   if (unit === undefined) {
-    const known = window === UsageWindow.USAGE_WINDOW_UNSPECIFIED;
-    if (known || window === UsageWindow.USAGE_WINDOW_NONE) return [range];
-    throw invalidField('window', 'is not a known window');
+    yield range;
+    return;
   }
-  const windows: Range[] = [];
-  for (let startMs = range.startMs; startMs < range.endMs; ) {
-    if (windows.length >= limits.usageRows) throw tooManyRows();
+  const from = Math.max(range.startMs, intervalAt(unit, used.startMs, zone).startMs);
+  const to = Math.min(range.endMs, used.endMs);
+  for (let startMs = from; startMs < to; ) {
     const endMs = Math.min(intervalAt(unit, startMs, zone).endMs, range.endMs);
-    windows.push({ startMs, endMs });
+    yield { startMs, endMs };
     startMs = endMs;
   }
-  return windows;
 }
 
 function metersOf(core: Core, keys: readonly string[]): readonly Meter[] {

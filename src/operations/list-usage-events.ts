@@ -6,6 +6,7 @@ import type {
 } from '../../generated/ts/tollgate/v1/metering_service.js';
 import type { RecordedEvent } from '../../generated/ts/tollgate/v1/usage_event.js';
 import { formatUnits } from '../base/decimal.js';
+import { hash32 } from '../base/hash.js';
 import type { Match } from '../domain/metering/dimensions.js';
 import { matches } from '../domain/metering/dimensions.js';
 import { parseRunText } from '../domain/metering/run-units.js';
@@ -35,7 +36,7 @@ export async function listUsageEvents(
   const fromMs = parseTime(request.startTime, 'start_time', faults) ?? 0;
   const toMs = parseTime(request.endTime, 'end_time', faults) ?? Number.MAX_SAFE_INTEGER;
   const filter = parseFilters(request.dimensionFilters, faults);
-  const list = `events ${request.orgId}`;
+  const list = listName(request);
   const token = decodePageToken(request.pageToken, list, faults);
   refuseFaults(faults);
   const after = core.journal.lastSequence();
@@ -62,6 +63,13 @@ export async function listUsageEvents(
     return 'more';
   });
   return { reply, after };
+}
+
+/** A page token belongs to one request: its other fields must not change. */
+function listName(request: ListUsageEventsRequest): string {
+  const { orgId, meter, dimensionFilters, startTime, endTime } = request;
+  const times = [startTime, endTime].map((time) => time && [`${time.seconds}`, time.nanos]);
+  return `events ${hash32(JSON.stringify([orgId, meter, dimensionFilters, times]))}`;
 }
 
 function parseFilters(filters: readonly string[], faults: Faults): Match {
