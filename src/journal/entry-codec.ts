@@ -2,7 +2,7 @@
 
 import { unreachable } from '../base/assert.js';
 import { Failure } from '../base/failure.js';
-import { AGGREGATIONS } from '../domain/metering/meter.js';
+import { AGGREGATIONS, type Aggregation } from '../domain/metering/meter.js';
 import {
   createReader,
   type Reader,
@@ -168,8 +168,7 @@ function decodeRecord(reader: Reader, atMs: number): RecordEntry {
   const orgId = readText(reader);
   const eventId = readText(reader);
   const meter = readText(reader);
-  const aggregation = AGGREGATIONS[readByte(reader)];
-  if (aggregation === undefined) throw new Failure('ENTRY_UNKNOWN', 'unknown aggregation');
+  const aggregation = decodeAggregation(reader);
   const scale = readByte(reader);
   const quanta = readBig(reader);
   const amountText = readText(reader);
@@ -270,7 +269,7 @@ function encodeItems(writer: Writer, items: readonly HoldItem[]): void {
 function decodeItems(reader: Reader): readonly HoldItem[] {
   return decodeList(reader, (r) => ({
     meter: readText(r),
-    aggregation: AGGREGATIONS[readByte(r)] ?? 'SUM',
+    aggregation: decodeAggregation(r),
     scale: readByte(r),
     quanta: readBig(r),
     requested: readBig(r),
@@ -360,6 +359,12 @@ function decodeDenials(reader: Reader, atMs: number): DenialsEntry {
     sinceMs: readVarint(reader),
     count: readVarint(reader),
   };
+}
+
+function decodeAggregation(reader: Reader): Aggregation {
+  const aggregation = AGGREGATIONS[readByte(reader)];
+  if (aggregation === undefined) throw new Failure('ENTRY_UNKNOWN', 'unknown aggregation');
+  return aggregation;
 }
 
 function decodeList<T>(reader: Reader, decode: (reader: Reader) => T): T[] {

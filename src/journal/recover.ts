@@ -115,17 +115,17 @@ export function* scanJournal(
     checkNumber(segment, result?.segment ?? from.segment - 1, begin);
     const walked = yield* scanOne(segment, files, uuid, begin);
     const { end } = walked;
-    if (end.place.sequence === begin.sequence && result !== undefined) {
-      // Made ahead and still empty: nothing may follow it, and it does not move the end.
-      if (end.kind === 'damaged') throw new JournalDamaged(segment, end.place, end.reason);
+    if (end.kind === 'damaged') throw new JournalDamaged(segment, end.place, end.reason);
+    const empty = end.kind === 'clean' && end.place.sequence === begin.sequence;
+    if (empty && result !== undefined) {
+      // Made ahead: it does not move the end, and nothing may follow it.
       yield* checkAllEmpty(segments, segment, files, uuid, end.place);
       break;
     }
-    if (result !== undefined && result.kind !== 'sealed') {
-      if (result.kind === 'torn') throw tornInside(segments, result);
+    if (result?.kind === 'torn') throw tornInside(segments, result);
+    if (result?.kind === 'clean') {
       unsealed.push({ number: result.segment, place: result.place });
     }
-    if (end.kind === 'damaged') throw new JournalDamaged(segment, end.place, end.reason);
     place = end.place;
     result = {
       segment: segment.number,
@@ -164,11 +164,18 @@ function* scanOne(
       starts.push({ sequence: header.firstSequence + header.count - 1, offset });
       yield { batch: step.value, segment };
     }
-    const end = step.value;
+    const end = sealedAsSaid(source, step.value);
     return { end, unvouchedOffset: starts[0]?.offset ?? end.place.offset };
   } finally {
     source.close();
   }
+}
+
+/** A segment with a trailer was complete: it has no torn tail and no end before the trailer. */
+function sealedAsSaid(source: SegmentSource, end: SegmentEnd): SegmentEnd {
+  if (end.kind === 'sealed' || end.kind === 'damaged') return end;
+  if (readTrailer(source) === undefined) return end;
+  return { kind: 'damaged', place: end.place, reason: 'unreadable, yet the segment was sealed' };
 }
 
 function checkHeader(

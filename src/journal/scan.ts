@@ -147,16 +147,17 @@ function orphaned(place: Place, later: number): SegmentEnd {
 }
 
 /**
- * Whether a sector of [offset, offset + bytes), counted from `offset` in the first one, is all
- * zero. A batch that was written whole has none, so its write never finished.
+ * Whether a sector that [offset, offset + bytes) touches is all zero, from `offset` on in the first
+ * one. A batch that was written whole leaves none: it holds no sector of zeros, and ends with 0xff.
  */
 function spansZeroSector(window: Window, offset: number, bytes: number): boolean {
-  const { buffer, at } = window.load(offset, bytes);
-  const end = Math.min(at + bytes, buffer.length);
-  let start = at;
-  while (start < end) {
-    const next = Math.min(start + SECTOR_BYTES - ((offset + start - at) % SECTOR_BYTES), end);
-    if (isZero(buffer, start, next)) return true;
+  const end = Math.ceil((offset + bytes) / SECTOR_BYTES) * SECTOR_BYTES;
+  const { buffer, at } = window.load(offset, end - offset);
+  for (let start = offset; start < end; ) {
+    const next = (Math.floor(start / SECTOR_BYTES) + 1) * SECTOR_BYTES;
+    const from = start - offset + at;
+    const to = Math.min(next - offset + at, buffer.length);
+    if (from < to && isZero(buffer, from, to)) return true;
     start = next;
   }
   return false;

@@ -1,13 +1,21 @@
-// The marginal amount of an event: what the running period costs with it less what it costs
-// without, unrounded.
+// The marginal amount of usage: what the running month costs with it less what it costs without,
+// unrounded.
 
-import { type Decimal, multiply, subtract, ZERO } from '../base/decimal.js';
-import type { EpochMs, Quanta } from '../base/units.js';
-import { cellValue, emptyCell, mergeCell } from '../domain/metering/cell.js';
-import { type Dimensions, matches } from '../domain/metering/dimensions.js';
+import { type Decimal, multiply } from '../base/decimal.js';
+import {
+  addFractions,
+  type Fraction,
+  fractionOf,
+  fractionToDecimal,
+  NOTHING,
+  subtractFractions,
+} from '../base/fraction.js';
+import { type EpochMs, maxQuanta, type Quanta } from '../base/units.js';
+import { type Cell, cellValue, emptyCell, mergeCell } from '../domain/metering/cell.js';
+import type { Dimensions } from '../domain/metering/dimensions.js';
 import type { Meter } from '../domain/metering/meter.js';
 import type { Plan } from '../domain/plans/catalogue.js';
-import { ratePerUnit } from '../domain/pricing/per-unit.js';
+import { AMOUNT_SCALE, ratePerUnit } from '../domain/pricing/per-unit.js';
 import { type Price, priceFor, versionAt } from '../domain/pricing/price.js';
 import type { Account } from '../state/account.js';
 import { labelsOf, readCells } from '../state/totals.js';
@@ -15,53 +23,130 @@ import type { Core } from './core.js';
 
 const NO_PRICES: readonly Price[] = [];
 
-/** `quanta` is not in the totals yet. */
+/** Usage that is not in the totals yet. */
+export interface Intended {
+  readonly meter: Meter;
+  readonly dimensions: Dimensions;
+  readonly quanta: Quanta;
+  /** LAST: `quanta` changes the level. */
+  readonly isDelta: boolean;
+  /** UNIQUE: the value. LAST: the source. */
+  readonly subject: string;
+}
+
+/** What several of them cost together: what is included is used up once. */
 export function estimateAmount(
   core: Core,
   account: Account | undefined,
   plan: Plan,
-  meter: Meter,
-  dimensions: Dimensions,
-  quanta: Quanta,
+  intended: readonly Intended[],
   atMs: EpochMs,
 ): Decimal {
-  const price = priceFor(plan.prices.get(meter.key) ?? NO_PRICES, dimensions, atMs);
-  if (price === undefined) return unpriced(meter, quanta);
-  const version = versionAt(price, atMs);
-  if (version === undefined) return ZERO;
-  const before =
-    version.included === 0n || account === undefined
-      ? 0n
-      : usedUnder(core, account, meter, price, plan, atMs);
-  const scale = meter.scale;
-  return subtract(
-    ratePerUnit(version, before + quanta, scale),
-    ratePerUnit(version, before, scale),
-  );
+  const positions = new Map<Price, Position>();
+  let sum: Fraction = NOTHING;
+  for (const each of intended) {
+    const { meter, dimensions } = each;
+    const prices = plan.prices.get(meter.key) ?? NO_PRICES;
+    const price = priceFor(prices, dimensions, atMs);
+    const version = price && versionAt(price, atMs);
+    if (price === undefined || version === undefined) {
+      sum = addFractions(sum, unpriced(each));
+      continue;
+    }
+    // Only what is included, or what does not simply add up, depends on what was used before.
+    const simple = version.included === 0n && isSum(meter);
+    const position =
+      positions.get(price) ??
+      (simple ? openPosition() : usedUnder(core, account, meter, price, prices, atMs));
+    positions.set(price, position);
+    const before = ratePerUnit(version, position.value, meter.scale);
+    move(position, each);
+    const after = ratePerUnit(version, position.value, meter.scale);
+    sum = addFractions(sum, subtractFractions(after, before));
+  }
+  return fractionToDecimal(sum, AMOUNT_SCALE);
 }
 
-export function unpriced(meter: Meter, quanta: Quanta): Decimal {
-  if (meter.unpriced.kind !== 'default') return ZERO;
-  return multiply(meter.unpriced.amount, { units: quanta, scale: meter.scale });
+function unpriced({ meter, quanta }: Intended): Fraction {
+  if (meter.unpriced.kind !== 'default') return NOTHING;
+  return fractionOf(multiply(meter.unpriced.amount, { units: quanta, scale: meter.scale }));
 }
 
-/** What the running month already has under the same price: only asked where some is included. */
+function isSum({ aggregation }: Meter): boolean {
+  return aggregation === 'SUM' || aggregation === 'COUNT';
+}
+
+/** Where a month stands under one price. */
+interface Position {
+  value: Quanta;
+  readonly values: Set<string>;
+  readonly levels: Map<string, Quanta>;
+}
+
+function openPosition(): Position {
+  return { value: 0n, values: new Set(), levels: new Map() };
+}
+
+function move(position: Position, { meter, quanta, isDelta, subject }: Intended): void {
+  switch (meter.aggregation) {
+    case 'SUM':
+    case 'COUNT':
+      position.value += quanta;
+      return;
+    case 'MAX':
+      position.value = maxQuanta(position.value, quanta);
+      return;
+    case 'UNIQUE':
+      if (!position.values.has(subject)) position.value += 1n;
+      position.values.add(subject);
+      return;
+    case 'LAST': {
+      const before = position.levels.get(subject) ?? 0n;
+      const level = isDelta ? before + quanta : quanta;
+      position.levels.set(subject, level);
+      position.value += level - before;
+    }
+  }
+}
+
 function usedUnder(
+  core: Core,
+  account: Account | undefined,
+  meter: Meter,
+  price: Price,
+  prices: readonly Price[],
+  atMs: EpochMs,
+): Position {
+  const position = openPosition();
+  if (account === undefined) return position;
+  const covers = (labels: Dimensions) => priceFor(prices, labels, atMs) === price;
+  if (meter.aggregation === 'LAST') {
+    for (const [source, level] of core.fold.levels(account, meter.key)?.sources ?? []) {
+      if (!covers(new Map(level.labels))) continue;
+      position.levels.set(source, level.quanta);
+      position.value += level.quanta;
+    }
+    return position;
+  }
+  const sum = monthUnder(core, account, meter, covers, atMs);
+  for (const value of sum.values?.keys() ?? []) position.values.add(value);
+  position.value = cellValue(sum, meter.aggregation);
+  return position;
+}
+
+function monthUnder(
   core: Core,
   account: Account,
   meter: Meter,
-  price: Price,
-  plan: Plan,
+  covers: (labels: Dimensions) => boolean,
   atMs: EpochMs,
-): Quanta {
+): Cell {
   const { startMs, endMs } = core.monthAt(atMs);
-  const prices = plan.prices.get(meter.key) ?? NO_PRICES;
   const sum = emptyCell();
   const cells = readCells(core.fold, account, meter.key, meter.aggregation, startMs, endMs);
   for (const [id, cell] of cells) {
-    const labels = new Map(labelsOf(core.fold, account, meter.key, id));
-    if (!matches(price.match, labels) || priceFor(prices, labels, atMs) !== price) continue;
-    mergeCell(sum, cell, meter.aggregation);
+    const labels = labelsOf(core.fold, account, meter.key, id);
+    if (covers(new Map(labels))) mergeCell(sum, cell, meter.aggregation);
   }
-  return cellValue(sum, meter.aggregation);
+  return sum;
 }

@@ -4,7 +4,7 @@ import type {
   EstimateUsageRequest,
   EstimateUsageResponse,
 } from '../../generated/ts/tollgate/v1/metering_service.js';
-import { add, formatDecimal, formatUnits, ZERO } from '../base/decimal.js';
+import { formatDecimal, formatUnits } from '../base/decimal.js';
 import type { Quanta } from '../base/units.js';
 import { limits } from '../limits.js';
 import { checkItems } from './check-items.js';
@@ -34,9 +34,10 @@ export function estimateUsage(
   const { plan } = core.terms.of(catalogue, orgId, nowMs).terms;
   const account = core.fold.account(orgId);
   const totals = totalsOf(items);
-  const amounts = items.map(({ item, meter, quanta }) =>
-    estimateAmount(core, account, plan, meter, item.dimensions, quanta, nowMs),
-  );
+  const intended = items.map(({ item, meter, quanta, isDelta, subject }) => {
+    return { meter, dimensions: item.dimensions, quanta, isDelta, subject };
+  });
+  const amount = estimateAmount(core, account, plan, intended, nowMs);
   const wouldExceed = items.length > 0 && !checkItems(core, orgId, items, nowMs).decision.allowed;
   return advisory({
     quantities: items.map(({ meter, quanta }) => formatUnits(quanta, meter.scale)),
@@ -45,7 +46,7 @@ export function estimateUsage(
       unit: meter.unit,
       quantity: formatUnits(quanta, meter.scale),
     })),
-    estimatedAmount: formatDecimal(amounts.reduce(add, ZERO)),
+    estimatedAmount: formatDecimal(amount),
     currency: plan.currency,
     wouldExceed,
   });

@@ -40,6 +40,7 @@ import { type Range, readUsage } from './read-usage.js';
 import { Refusal } from './refusal.js';
 
 const NO_PRICES: readonly Price[] = [];
+const ONE = { units: 1n, scale: 0 };
 
 export async function getInvoice(
   core: Core,
@@ -58,7 +59,7 @@ export async function getInvoice(
   return { reply: { invoice: draftOf(orgId, plan, period, lines) }, after };
 }
 
-/** Calendar months until there are subscriptions. Undefined: an id that is no preview's. */
+/** Calendar months until there are subscriptions. Undefined: the id of an invoice. */
 function periodOf(core: Core, request: GetInvoiceRequest, faults: Faults): Range | undefined {
   const running = intervalAt('MONTH', core.clock.wallMs(), UTC);
   const { invoiceId, period, periodStart } = request;
@@ -69,8 +70,9 @@ function periodOf(core: Core, request: GetInvoiceRequest, faults: Faults): Range
   }
   let range: Range | undefined = running;
   if (invoiceId !== '') {
+    // Previews are stored nowhere and have no id; stored invoices do not exist yet.
     checkId(invoiceId, 'invoice_id', faults);
-    range = periodOfId(invoiceId, request.orgId);
+    range = undefined;
   }
   if (period !== '') {
     range = monthInterval(period, UTC);
@@ -85,17 +87,6 @@ function periodOf(core: Core, request: GetInvoiceRequest, faults: Faults): Range
     faults.add(period === '' ? 'period_start' : 'period', 'lies in the future');
   }
   return range;
-}
-
-function draftId(orgId: string, startMs: number): string {
-  return `inv_${orgId}_${startMs / 1000}`;
-}
-
-function periodOfId(invoiceId: string, orgId: string): Range | undefined {
-  const seconds = Number(invoiceId.slice(invoiceId.lastIndexOf('_') + 1));
-  if (!Number.isSafeInteger(seconds) || seconds < 0 || seconds > 253_402_300_799) return undefined;
-  const range = intervalAt('MONTH', seconds * 1000, UTC);
-  return draftId(orgId, range.startMs) === invoiceId ? range : undefined;
 }
 
 function invoiceNotFound(invoiceId: string): Refusal {
@@ -138,6 +129,7 @@ async function segmentsOf(
     const parts = groups.map(({ labels, value, cell }) => ({
       dimensions: new Map(labels.filter(([, label]) => label !== '')),
       quanta: value,
+      values: cell.values?.keys(),
       proof: {
         events: cell.count,
         firstSequence: cell.firstSequence,
@@ -156,7 +148,7 @@ function draftOf(orgId: string, plan: Plan, period: Range, lines: readonly Usage
   const subtotal = lines.reduce((sum, { amountMinor }) => sum + amountMinor, 0n);
   const money = (minor: bigint) => formatMinor(minor, currency);
   return {
-    invoiceId: draftId(orgId, period.startMs),
+    invoiceId: '',
     number: '',
     kind: InvoiceKind.INVOICE_KIND_RECURRING,
     state: InvoiceState.INVOICE_STATE_DRAFT,
@@ -201,7 +193,7 @@ function toLine(line: UsageLine, currency: string): InvoiceLine {
     priceKind:
       unitPrice === undefined ? PriceKind.PRICE_KIND_UNSPECIFIED : PriceKind.PRICE_KIND_PER_UNIT,
     unitPrice: unitPrice === undefined ? '' : formatDecimal(unitPrice),
-    per: version === undefined ? '1' : formatDecimal(version.per),
+    per: unitPrice === undefined ? '' : formatDecimal(version?.per ?? ONE),
     tiers: [],
     blockSize: '',
     dimensions: new Map(line.match),

@@ -119,11 +119,11 @@ function validated(core: Core, checked: Recordable): Answer<RecordResponse> {
 }
 
 function amountOf(core: Core, checked: Recordable): string {
-  const { account, meter, quanta, eventTimeMs, terms, event } = checked;
+  const { account, meter, quanta, eventTimeMs, terms, event, request } = checked;
   const { plan } = terms.terms;
-  return formatDecimal(
-    estimateAmount(core, account, plan, meter, event.dimensions, quanta, eventTimeMs),
-  );
+  const { dimensions } = event;
+  const intended = { meter, dimensions, quanta, isDelta: false, subject: request.subject };
+  return formatDecimal(estimateAmount(core, account, plan, [intended], eventTimeMs));
 }
 
 function replyOf(

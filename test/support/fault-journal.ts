@@ -1,6 +1,15 @@
 // A journal on its own, with segments so small that a test fills several, and ways to damage it.
 
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { Clock } from '../../src/base/clock.js';
@@ -10,7 +19,6 @@ import { decodeEntry } from '../../src/journal/entry-codec.js';
 import { type Files, realFiles } from '../../src/journal/files.js';
 import { type OpenedJournal, openJournal } from '../../src/journal/open.js';
 import { firstPoint, listSegments, scanJournal } from '../../src/journal/recover.js';
-import { SEGMENT_HEADER_BYTES } from '../../src/journal/segment.js';
 import { createTestClock } from './clock.js';
 import { temporaryDirectory } from './service.js';
 
@@ -131,10 +139,9 @@ export interface Batch {
 }
 
 /** Every batch in order, and where the scan ended; throws where it finds damage. */
-export function scanAll(directory: string, files: Files = realFiles) {
+export function scanAll(directory: string, files = realFiles, batches: Batch[] = []) {
   const segments = listSegments(segmentsOf(directory), files);
   const scan = scanJournal(segments, files, uuidOf(directory), firstPoint(segments));
-  const batches: Batch[] = [];
   for (;;) {
     const step = scan.next();
     if (step.done === true) return { batches, end: step.value };
@@ -190,25 +197,55 @@ export function sectorsOf({ offset, bytes }: Pick<Batch, 'offset' | 'bytes'>): S
   return sectors;
 }
 
-/** The journal ends in this batch, and what a disk holds of it is not all. */
+/** The batch that the journal ends with. */
 export function lastBatch(directory: string): Batch {
   const last = scanAll(directory).batches.at(-1);
   if (last === undefined) throw new Error(`${directory} holds no batch`);
   return last;
 }
 
-/**
- * Makes the next batch begin at byte `within` of a sector, by a batch that fills up to there. The
- * journal's end must lie in its first segment.
- */
+/** Makes the next batch begin at byte `within` of a sector, by one that fills up to there. */
 export async function alignTo(opened: TestJournal, within: number): Promise<void> {
-  const offset = Math.max(opened.journal.syncedPlace().offset, SEGMENT_HEADER_BYTES);
-  const least = NOTE_BYTES + 16;
-  const target = Math.ceil((offset + least - within) / 512) * 512 + within;
+  const { offset } = opened.journal.syncedPlace();
+  const least = offset + NOTE_BYTES + 16;
+  const target = Math.ceil((least - within) / 512) * 512 + within;
   await opened.write(note(target - offset, 77));
 }
 
-/** Ends without closing cleanly: what a kill leaves behind, as far as files go. */
-export async function abandon(opened: TestJournal): Promise<void> {
-  await opened.journal.close();
+export interface Snapshot {
+  /** Everything as it was. */
+  readonly restore: () => void;
+  /** Whether the files are as they were. */
+  readonly unchanged: () => boolean;
+}
+
+/** Keeps a journal and its identity, to damage it again and again. */
+export function keep(directory: string): Snapshot {
+  const folder = segmentsOf(directory);
+  const identity = join(directory, 'identity.json');
+  const read = () => new Map(readdirSync(folder).map((name) => [name, bytesOf(folder, name)]));
+  const kept = read();
+  const keptIdentity = readFileSync(identity);
+  return {
+    restore() {
+      rmSync(folder, { recursive: true });
+      mkdirSync(folder);
+      for (const [name, bytes] of kept) writeFileSync(join(folder, name), bytes);
+      writeFileSync(identity, keptIdentity);
+    },
+    unchanged() {
+      const now = read();
+      const same = [...kept].every(([name, bytes]) => now.get(name)?.equals(bytes));
+      return same && now.size === kept.size && readFileSync(identity).equals(keptIdentity);
+    },
+  };
+}
+
+function bytesOf(folder: string, name: string): Buffer {
+  return readFileSync(join(folder, name));
+}
+
+/** Waits for what happens by itself, turn by turn of the event loop; the test's own limit bounds it. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -4,8 +4,15 @@
 // round(rate of all so far) − what is billed already, so the parts add up to the rounded whole.
 // MAX, LAST and UNIQUE have no parts: they are priced once, by the version at the period's end.
 
-import { add, type Decimal, multiply, subtract, ZERO } from '../../base/decimal.js';
-import type { EpochMs, Quanta } from '../../base/units.js';
+import { type Decimal, multiply } from '../../base/decimal.js';
+import {
+  addFractions,
+  type Fraction,
+  fractionOf,
+  NOTHING,
+  subtractFractions,
+} from '../../base/fraction.js';
+import { type EpochMs, maxQuanta, type Quanta } from '../../base/units.js';
 import type { Dimensions, Match } from '../metering/dimensions.js';
 import type { Meter } from '../metering/meter.js';
 import { toMinor } from '../pricing/money.js';
@@ -16,6 +23,8 @@ import { type Price, type PriceVersion, priceFor, versionAt } from '../pricing/p
 export interface UsagePart {
   readonly dimensions: Dimensions;
   readonly quanta: Quanta;
+  /** UNIQUE: the values, which label sets may share. */
+  readonly values?: Iterable<string> | undefined;
   readonly proof: Proof;
 }
 
@@ -73,8 +82,8 @@ export function usageLines(
     const atMs = wholePeriod ? segment.endMs - 1 : segment.startMs;
     for (const part of segment.parts) {
       const price = priceFor(prices, part.dimensions, atMs);
-      const place = placeOf(meter, price, prices, part, segment);
-      addPart(drafts, place, { price, atMs, segment, part });
+      const place = placeOf(meter, price, prices, part, atMs);
+      addPart(meter, drafts, place, { price, atMs, segment, part });
     }
   }
   return rateAll(meter, [...drafts.values()], currency);
@@ -87,6 +96,7 @@ interface Draft {
   readonly startMs: EpochMs;
   endMs: EpochMs;
   quanta: Quanta;
+  readonly values: Set<string>;
   proof: Proof;
 }
 
@@ -103,18 +113,21 @@ function placeOf(
   price: Price | undefined,
   prices: readonly Price[],
   part: UsagePart,
-  segment: Segment,
+  atMs: EpochMs,
 ): string {
-  if (price !== undefined) return `p${prices.indexOf(price)}:${segment.startMs}`;
+  if (price !== undefined) {
+    const version = versionAt(price, atMs)?.effectiveFromMs;
+    return `p${prices.indexOf(price)}:${version}`;
+  }
   if (meter.unpriced.kind !== 'default') return 'u';
   return `u${JSON.stringify([...part.dimensions])}`;
 }
 
-function addPart(drafts: Map<string, Draft>, place: string, placed: Placed): void {
+function addPart(meter: Meter, drafts: Map<string, Draft>, place: string, placed: Placed): void {
   const { price, atMs, segment, part } = placed;
   const known = drafts.get(place);
   if (known !== undefined) {
-    known.quanta += part.quanta;
+    join(meter, known, part);
     known.endMs = segment.endMs;
     known.proof = joinProofs(known.proof, part.proof);
     return;
@@ -126,8 +139,26 @@ function addPart(drafts: Map<string, Draft>, place: string, placed: Placed): voi
     startMs: segment.startMs,
     endMs: segment.endMs,
     quanta: part.quanta,
+    values: new Set(part.values ?? []),
     proof: part.proof,
   });
+}
+
+/** As the meter aggregates: label sets add up, but for a maximum and for values they share. */
+function join(meter: Meter, draft: Draft, part: UsagePart): void {
+  switch (meter.aggregation) {
+    case 'SUM':
+    case 'COUNT':
+    case 'LAST':
+      draft.quanta += part.quanta;
+      return;
+    case 'MAX':
+      draft.quanta = maxQuanta(draft.quanta, part.quanta);
+      return;
+    case 'UNIQUE':
+      for (const value of part.values ?? []) draft.values.add(value);
+      draft.quanta = BigInt(draft.values.size);
+  }
 }
 
 function joinProofs(a: Proof, b: Proof): Proof {
@@ -145,7 +176,7 @@ function joinProofs(a: Proof, b: Proof): Proof {
 /** What was rated and billed so far under one price. */
 interface Position {
   quanta: Quanta;
-  amount: Decimal;
+  amount: Fraction;
   billedMinor: bigint;
 }
 
@@ -154,13 +185,13 @@ function rateAll(meter: Meter, drafts: readonly Draft[], currency: string): read
   return drafts.flatMap((draft): UsageLine[] => {
     const { price, version } = draft;
     if (price === undefined || version === undefined) return [unpricedLine(meter, draft, currency)];
-    const position = positions.get(price) ?? { quanta: 0n, amount: ZERO, billedMinor: 0n };
+    const position = positions.get(price) ?? { quanta: 0n, amount: NOTHING, billedMinor: 0n };
     positions.set(price, position);
     const before = ratePerUnit(version, position.quanta, meter.scale);
     const usedBefore = position.quanta;
     position.quanta += draft.quanta;
     const after = ratePerUnit(version, position.quanta, meter.scale);
-    position.amount = add(position.amount, subtract(after, before));
+    position.amount = addFractions(position.amount, subtractFractions(after, before));
     const amountMinor = toMinor(position.amount, currency) - position.billedMinor;
     position.billedMinor += amountMinor;
     const line = lineOf(meter, draft, 'USAGE', draft.quanta, amountMinor);
@@ -173,7 +204,9 @@ function rateAll(meter: Meter, drafts: readonly Draft[], currency: string): read
 function unpricedLine(meter: Meter, draft: Draft, currency: string): UsageLine {
   const price = meter.unpriced.kind === 'default' ? meter.unpriced.amount : undefined;
   const amount =
-    price === undefined ? ZERO : multiply(price, { units: draft.quanta, scale: meter.scale });
+    price === undefined
+      ? NOTHING
+      : fractionOf(multiply(price, { units: draft.quanta, scale: meter.scale }));
   const shown = price === undefined ? { ...draft, match: [] } : draft;
   const line = lineOf(meter, shown, 'USAGE', draft.quanta, toMinor(amount, currency));
   return { ...line, defaultPrice: price };

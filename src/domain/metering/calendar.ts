@@ -17,9 +17,14 @@ export interface Interval {
 export function intervalAt(unit: CalendarUnit, atMs: EpochMs, zone: string): Interval {
   if (zone === UTC) return utcInterval(unit, atMs);
   if (unit === 'HOUR') return zonedHour(atMs, zone);
-  const local = atMs + offsetMs(zone, atMs);
-  const { startMs, endMs } = utcInterval(unit, local);
-  return { startMs: instantOf(startMs, zone), endMs: instantOf(endMs, zone) };
+  let local = utcInterval(unit, atMs + offsetMs(zone, atMs));
+  for (;;) {
+    const startMs = instantOf(local.startMs, zone);
+    const endMs = instantOf(local.endMs, zone);
+    // Where clocks go back over midnight, the time that comes again is in the day that has begun.
+    if (atMs < endMs) return { startMs, endMs };
+    local = utcInterval(unit, local.endMs);
+  }
 }
 
 /** `intervalAt` in UTC that remembers its last answer: events come close together. */
@@ -96,8 +101,27 @@ function utcMonth(year: number, month: number): EpochMs {
 /** Hours are counted on the local clock, so half-hour zones start theirs at :30 UTC. */
 function zonedHour(atMs: EpochMs, zone: string): Interval {
   const offset = offsetMs(zone, atMs);
-  const { startMs } = aligned(atMs + offset, HOUR_MS, 0);
-  return { startMs: startMs - offset, endMs: startMs - offset + HOUR_MS };
+  const local = aligned(atMs + offset, HOUR_MS, 0);
+  const startMs = local.startMs - offset;
+  const endMs = local.endMs - offset;
+  // An hour in which the clock is changed ends there, and another one begins.
+  return {
+    startMs: offsetMs(zone, startMs) === offset ? startMs : changeBetween(startMs, atMs, zone),
+    endMs: offsetMs(zone, endMs - 1) === offset ? endMs : changeBetween(atMs, endMs - 1, zone),
+  };
+}
+
+/** The first instant after `fromMs` that has the offset of `toMs`. */
+function changeBetween(fromMs: EpochMs, toMs: EpochMs, zone: string): EpochMs {
+  const target = offsetMs(zone, toMs);
+  let before = fromMs;
+  let after = toMs;
+  while (after - before > 1) {
+    const middle = Math.floor((before + after) / 2);
+    if (offsetMs(zone, middle) === target) after = middle;
+    else before = middle;
+  }
+  return after;
 }
 
 /** The first instant whose local time in `zone` is at or after `localMs`. */

@@ -1,6 +1,7 @@
 // Money is an integer of minor units of one currency. No conversion between currencies.
 
-import { type Decimal, formatFixed, roundHalfAway } from '../../base/decimal.js';
+import { formatFixed } from '../../base/decimal.js';
+import { type Fraction, roundFraction } from '../../base/fraction.js';
 
 /** ISO 4217 currencies whose minor unit is not 2 decimals. Source: ISO 4217:2015, list one. */
 const MINOR_DIGITS: Readonly<Record<string, number>> = {
@@ -18,8 +19,8 @@ export function isCurrency(text: string): boolean {
 }
 
 /** The one rounding of an invoice line: half away from zero, to the minor unit. */
-export function toMinor(amount: Decimal, currency: string): bigint {
-  return roundHalfAway(amount, minorDigits(currency));
+export function toMinor(amount: Fraction, currency: string): bigint {
+  return roundFraction(amount, minorDigits(currency));
 }
 
 /** All minor digits: 581 in USD is "5.81", 581 in JPY is "581". */

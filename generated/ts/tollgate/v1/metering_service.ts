@@ -316,7 +316,10 @@ export interface GetReservationResponse {
 export interface ListReservationsRequest {
   /** Organisation of the holds. Required. */
   orgId: string;
-  /** Only holds in this state. UNSPECIFIED: all. */
+  /**
+   * UNSPECIFIED or OPEN, which mean the same: only open holds are listed. Any other state is
+   * INVALID_ARGUMENT; read a hold that has ended by its id with GetReservation.
+   */
   state: ReservationState;
   /** Number of entries per page: absent or 0 = 100, below 0 = 1, above 1000 = 1000. */
   pageSize: number;
@@ -326,7 +329,7 @@ export interface ListReservationsRequest {
 
 /** One page of holds. */
 export interface ListReservationsResponse {
-  /** The reservations, newest first. */
+  /** The reservations, all OPEN, newest first. */
   reservations: Reservation[];
   /** Token of the next page. Empty: this is the last one. */
   nextPageToken: string;
@@ -2862,10 +2865,11 @@ export const MeteringServiceService = {
     responseDeserialize: (value: Buffer): GetReservationResponse => GetReservationResponse.decode(value),
   },
   /**
-   * Lists reservations, newest `create_time` first. Needs `usage.read`.
+   * Lists open reservations, newest `create_time` first. One that has ended is read by its id
+   * with GetReservation. Needs `usage.read`.
    *
-   * When it fails: safe to retry. INVALID_ARGUMENT on a `page_token` from another request:
-   * start from the first page.
+   * When it fails: safe to retry. INVALID_ARGUMENT on a `state` other than OPEN, or on a
+   * `page_token` from another request: start from the first page.
    */
   listReservations: {
     path: "/tollgate.v1.MeteringService/ListReservations" as const,
@@ -3039,10 +3043,11 @@ export interface MeteringServiceServer extends UntypedServiceImplementation {
    */
   getReservation: handleUnaryCall<GetReservationRequest, GetReservationResponse>;
   /**
-   * Lists reservations, newest `create_time` first. Needs `usage.read`.
+   * Lists open reservations, newest `create_time` first. One that has ended is read by its id
+   * with GetReservation. Needs `usage.read`.
    *
-   * When it fails: safe to retry. INVALID_ARGUMENT on a `page_token` from another request:
-   * start from the first page.
+   * When it fails: safe to retry. INVALID_ARGUMENT on a `state` other than OPEN, or on a
+   * `page_token` from another request: start from the first page.
    */
   listReservations: handleUnaryCall<ListReservationsRequest, ListReservationsResponse>;
   /**
@@ -3288,10 +3293,11 @@ export interface MeteringServiceClient extends Client {
     callback: (error: ServiceError | null, response: GetReservationResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Lists reservations, newest `create_time` first. Needs `usage.read`.
+   * Lists open reservations, newest `create_time` first. One that has ended is read by its id
+   * with GetReservation. Needs `usage.read`.
    *
-   * When it fails: safe to retry. INVALID_ARGUMENT on a `page_token` from another request:
-   * start from the first page.
+   * When it fails: safe to retry. INVALID_ARGUMENT on a `state` other than OPEN, or on a
+   * `page_token` from another request: start from the first page.
    */
   listReservations(
     request: ListReservationsRequest,
