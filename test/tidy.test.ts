@@ -46,6 +46,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 
 const LINES_MAX = 400;
 const COLUMNS_MAX = 100;
+/** A test's name is a sentence, and no formatter breaks it. */
+const TEST_COLUMNS_MAX = 120;
 const BANNED_NAMES = /(^|\/)(utils?|helpers?|common|types|misc|index)\.ts$/;
 
 interface SourceFile {
@@ -113,10 +115,10 @@ test('every dependency has a line in ARCHITECTURE.md', () => {
   expect(names.filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
 });
 
-test('no file is longer than 400 lines, no line longer than 100 columns', () => {
+test('no file is longer than 400 lines, no line of a source longer than 100 columns', () => {
   const wrong = [...sources, ...tests].flatMap(({ path, lines }) => [
     ...(lines.length > LINES_MAX + 1 ? [`${path}: ${lines.length} lines`] : []),
-    ...lines.flatMap((line, i) => (line.length > COLUMNS_MAX ? [`${path}:${i + 1}`] : [])),
+    ...lines.flatMap((line, i) => (line.length > columnsMax(path) ? [`${path}:${i + 1}`] : [])),
   ]);
   expect(wrong).toEqual([]);
 });
@@ -137,6 +139,10 @@ test('nothing is left undone in the sources', () => {
   );
   expect(wrong).toEqual([]);
 });
+
+function columnsMax(path: string): number {
+  return path.startsWith('test/') ? TEST_COLUMNS_MAX : COLUMNS_MAX;
+}
 
 function filesUnder(directory: string): string[] {
   return readdirSync(directory, { recursive: true, withFileTypes: true })

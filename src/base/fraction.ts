@@ -16,10 +16,17 @@ export function addFractions(a: Fraction, b: Fraction): Fraction {
   if (a.denominator === b.denominator) {
     return { numerator: a.numerator + b.numerator, denominator: a.denominator };
   }
-  return {
-    numerator: a.numerator * b.denominator + b.numerator * a.denominator,
-    denominator: a.denominator * b.denominator,
-  };
+  // The least common denominator, so that a long sum does not grow without need.
+  const common = greatestCommonDivisor(a.denominator, b.denominator);
+  const toA = b.denominator / common;
+  const toB = a.denominator / common;
+  return { numerator: a.numerator * toA + b.numerator * toB, denominator: a.denominator * toA };
+}
+
+function greatestCommonDivisor(a: bigint, b: bigint): bigint {
+  let [greater, lesser] = a > b ? [a, b] : [b, a];
+  while (lesser !== 0n) [greater, lesser] = [lesser, greater % lesser];
+  return greater;
 }
 
 export function subtractFractions(a: Fraction, b: Fraction): Fraction {

@@ -72,7 +72,8 @@ function refusalOf(core: Core, { orgId, reason, quotas }: Denial): Refusal {
 }
 
 function textOf({ quotaKey, meter, projected, limit }: QuotaStatus): string {
-  return `quota "${quotaKey}" of meter "${meter}": projected ${projected} of ${limit ?? 'unlimited'}`;
+  const bound = limit ?? 'unlimited';
+  return `quota "${quotaKey}" of meter "${meter}": projected ${projected} of ${bound}`;
 }
 
 /** A HARD rule without room: over its limit, or at it with nothing asked for. */

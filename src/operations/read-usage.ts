@@ -152,7 +152,7 @@ interface LatestLevel {
   readonly labelSet: number | undefined;
 }
 
-/** Every source's level at `endMs`: from the buckets, and from single events behind the last one. */
+/** Every source's level at `endMs`: from buckets, and from single events behind the last one. */
 async function latestLevels(
   core: Core,
   account: Account,

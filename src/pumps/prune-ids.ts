@@ -18,7 +18,7 @@ export function pruneIdsTurn(options: PruneOptions): () => Promise<void> {
   let nextMs = clock.monotonicMs() + HOUR_MS;
   return async () => {
     const nowMs = clock.monotonicMs();
-    if (nowMs < nextMs || options.disagreementMs() > limits.clockDisagreementMs) return;
+    if (nowMs < nextMs || Math.abs(options.disagreementMs()) > limits.clockDisagreementMs) return;
     nextMs = nowMs + HOUR_MS;
     await indexes.dropDayBefore(indexes.newestDay() - Math.ceil(retentionMs / DAY_MS));
   };

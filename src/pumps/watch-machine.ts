@@ -11,7 +11,7 @@ export interface Machine {
   readonly turn: () => Promise<void>;
   readonly freeBytes: () => number;
   readonly diskReserveOk: () => boolean;
-  /** How far wall and monotonic clock have drifted apart since the start. */
+  /** How far the wall clock has run ahead of the monotonic one since the start; below 0: behind. */
   readonly disagreementMs: () => DurationMs;
 }
 
@@ -71,6 +71,6 @@ export function watchMachine(options: MachineOptions): Machine {
     },
     freeBytes: () => freeBytes,
     diskReserveOk: () => !low,
-    disagreementMs: () => Math.abs(disagreementMs()),
+    disagreementMs,
   };
 }

@@ -44,5 +44,8 @@ export function checkState(directory: string): StateCheck {
   if (error !== undefined) return { fit: false, why: error.message };
   if (status === 0) return { fit: true, why: '' };
   if (status === 3) return { fit: false, why: 'the file is shorter than its pages' };
-  return { fit: false, why: signal === null ? `check exited ${status}` : `check died: ${signal}` };
+  return {
+    fit: false,
+    why: signal === null ? 'LMDB cannot read the file' : `LMDB died of ${signal}`,
+  };
 }

@@ -86,24 +86,21 @@ describe('every flipped bit is found', () => {
     expect(snapshot.unchanged()).toBe(true);
   });
 
-  // BUG: withoutHeader looks for a zero sector in the 64 bytes of the header only. Where the last
-  // byte of the header stands in a sector of its own and is 0, damage is taken for a torn batch, and
-  // the acknowledged batch is cut.
-  test.fails('also where a sector begins at the last byte of the header, and that is 0', async () => {
-    const clock = createTestClock();
-    for (let seed = 1; seed < 5000; seed++) {
-      const directory = journalFolder();
-      const opened = await openTestJournal({ directory, clock });
-      await alignTo(opened, 449);
-      clock.advance(1);
-      await opened.write(note(900, seed));
-      await opened.journal.close();
-      const last = lastBatch(directory);
-      if (readFileSync(last.path)[last.offset + 63] !== 0) continue;
-      flipBit(last.path, last.offset + 20, 3);
-      expect(damageIn(directory)).toMatchObject({ file: last.path, offset: last.offset });
-      return;
+  test('also where a sector begins at the last byte of the header, and that is 0', async () => {
+    const directory = journalFolder();
+    const opened = await openTestJournal({ directory });
+    await opened.write(note(300, 1));
+    await alignTo(opened, 449);
+    await opened.journal.close();
+    // The last byte of the header is the highest of the CRC: one time in 256 it is 0.
+    let last: Batch | undefined;
+    for (let writtenMs = 1; last === undefined; writtenMs++) {
+      const { path, offset } = append(directory, { writtenMs });
+      if (readFileSync(path)[offset + 63] === 0) last = lastBatch(directory);
+      else zero(path, offset, offset + 300);
     }
+    flipBit(last.path, last.offset + 20, 3);
+    expect(damageIn(directory)).toMatchObject({ file: last.path, offset: last.offset });
   });
 });
 
@@ -176,8 +173,7 @@ describe('a batch that is lost inside the journal is damage, not a torn tail', (
     });
   });
 
-  // BUG: the sealed segment counts as torn, and the one after it is named for not chaining to it.
-  test.fails('and the file that lost a sector is the one that is named', async () => {
+  test('and the file that lost a sector is the one that is named', async () => {
     const directory = journalFolder();
     const opened = await openTestJournal({ directory, files: uncompressed });
     for (let i = 1; i <= 5; i++) await opened.write(note(28_000, i));
@@ -190,9 +186,7 @@ describe('a batch that is lost inside the journal is damage, not a torn tail', (
     });
   });
 
-  // BUG: a sealed segment counts as torn where the next one is still empty: its last acknowledged
-  // batch is cut in silence, trailer and all.
-  test.fails('and a sealed segment never has a torn tail', async () => {
+  test('and a sealed segment never has a torn tail', async () => {
     const directory = journalFolder();
     const opened = await openTestJournal({ directory, files: uncompressed });
     for (let i = 1; i <= 3; i++) await opened.write(note(28_000, i));
@@ -243,7 +237,7 @@ describe('a whole batch that does not belong where it stands is damage', () => {
 });
 
 /** Writes a whole batch of one note behind the last one. */
-function append(directory: string, change: Partial<BatchHeader>): void {
+function append(directory: string, change: Partial<BatchHeader>): Pick<Batch, 'path' | 'offset'> {
   const { end, batches } = scanAll(directory);
   const { path } = nth(batches, -1);
   const body = readFileSync(path).subarray(
@@ -264,4 +258,5 @@ function append(directory: string, change: Partial<BatchHeader>): void {
     ...change,
   });
   overwrite(path, buffer, end.place.offset);
+  return { path, offset: end.place.offset };
 }

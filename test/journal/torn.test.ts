@@ -106,7 +106,7 @@ describe.each(PLACES)('a batch that begins at byte %i of a sector', (within) => 
     const { directory, last, snapshot } = await threeBatches(within, 1500);
     const end = last.offset + last.bytes;
     const bytes = readFileSync(last.path);
-    for (let cut = last.offset; cut < end; cut += cut % 7 === 0 ? 3 : 1) {
+    for (let cut = last.offset; cut < end; cut += stepAt(cut - last.offset)) {
       const known = cut - last.offset < HEADER_READABLE ? sectorsOfHeader(last) : sectorsOf(last);
       const left = bytes.subarray(0, cut);
       const empty = known.filter((sector) => isZero(left, sector.start, Math.min(cut, sector.end)));
@@ -119,6 +119,11 @@ describe.each(PLACES)('a batch that begins at byte %i of a sector', (within) => 
     expect(snapshot.unchanged()).toBe(true);
   });
 });
+
+/** Every byte around the header, some of the body. */
+function stepAt(cut: number): number {
+  return cut < 70 ? 1 : 23;
+}
 
 /** Its own CRC ends there; the CRC of the batch comes after it. */
 const HEADER_READABLE = 60;
@@ -229,16 +234,14 @@ describe('a torn batch at the head of a new segment', () => {
     await opened.journal.close();
   });
 
-  // BUG: scanJournal takes a segment without a whole batch for an empty one made ahead, torn or not.
-  test.fails('is reported as a torn tail', async () => {
+  test('is reported as a torn tail', async () => {
     const { directory } = await tornHead();
     const opened = await openTestJournal({ directory, files: uncompressed });
     await opened.journal.close();
     expect(opened.torn).toBe(true);
   });
 
-  // BUG: settleEnd zeroes the segment before, so the torn bytes stay behind the next batches.
-  test.fails('is zeroed before anything is appended', async () => {
+  test('is zeroed before anything is appended', async () => {
     const { directory, torn } = await tornHead();
     const opened = await openTestJournal({ directory, files: uncompressed });
     const rest = readFileSync(torn.path).subarray(torn.offset);
@@ -246,8 +249,7 @@ describe('a torn batch at the head of a new segment', () => {
     expect(rest.every((byte) => byte === 0)).toBe(true);
   });
 
-  // BUG: what stays of it is then damage: a clean stop, and the journal refuses to start (exit 3).
-  test.fails('leaves a journal that starts again', async () => {
+  test('leaves a journal that starts again', async () => {
     const { directory } = await tornHead();
     const opened = await openTestJournal({ directory, files: uncompressed });
     await opened.write(note(30_000, 3));

@@ -224,31 +224,25 @@ describe('INVALID_ARGUMENT', () => {
   };
   test.each(BAD_ITEMS)('an item with %s', async (_what, bad, field) => refuseItem(bad, field));
 
-  // BUG: a UNIQUE item without an amount is measured without looking for its dimension
-  // (contract §2 "UNIQUE without its dimension is INVALID").
-  test.fails('an item of a UNIQUE meter without amount and dimension', () =>
+  test('an item of a UNIQUE meter without amount and dimension', () =>
     refuseItem(item('users'), 'dimensions'));
 
-  // BUG: a fault of a level that needs the catalogue is reported as one of `quantity`.
-  test.fails.each([
+  test.each([
     ['too many decimals', '1.5'],
     ['2^63 quanta', '9223372036854775808'],
   ])('an item with a level of %s', (_what, level) => refuseItem(item('seats', { level }), 'level'));
 
-  // BUG: contract §1: `meter` is `[a-z0-9_.]{1,120}`, and syntax comes before the catalogue.
-  test.fails('GetUsage refuses a meter in upper case by its syntax', async () => {
+  test('GetUsage refuses a meter in upper case by its syntax', async () => {
     const refusal = await refused(ask(now(), 'getUsage', { ...ORG, meters: ['tokens', 'TOKENS'] }));
     expect(refusal).toMatchObject({ code: 'INVALID_ARGUMENT', fields: ['meters[1]'] });
   });
 
-  // BUG: contract §1: keys hold no control characters.
-  test.fails('GetUsage refuses a key with a control character', async () => {
+  test('GetUsage refuses a key with a control character', async () => {
     const refusal = await refused(ask(now(), 'getUsage', { ...ORG, groupBy: ['a\u0001b'] }));
     expect(refusal).toMatchObject({ code: 'INVALID_ARGUMENT', fields: ['group_by'] });
   });
 
-  // BUG: contract §1: ids of invoices are `[A-Za-z0-9._@-]{1,128}`.
-  test.fails.each(['a b', 'i'.repeat(129)])(
+  test.each(['a b', 'i'.repeat(129)])(
     'GetInvoice refuses the id %j by its syntax',
     async (id) => {
       const refusal = await refused(ask(now(), 'getInvoice', { ...ORG, invoiceId: id }));
@@ -256,8 +250,7 @@ describe('INVALID_ARGUMENT', () => {
     },
   );
 
-  // BUG: google.protobuf.Duration: nanos in ±999,999,999, of the sign of the seconds.
-  test.fails.each([
+  test.each([
     ['a second of nanoseconds', duration(60, 1_000_000_000)],
     ['signs that differ', duration(60, -1)],
   ])('Reserve refuses a ttl with %s', async (_what, ttl) => {
@@ -265,15 +258,13 @@ describe('INVALID_ARGUMENT', () => {
     expect(await refused(ask(now(), 'reserve', given))).toMatchObject({ fields: ['ttl'] });
   });
 
-  // BUG: a time that is there and malformed is reported as missing, too.
-  test.fails('GetUsage names one field for an end after the year 9999', async () => {
+  test('GetUsage names one field for an end after the year 9999', async () => {
     const given = { ...ORG, startTime: start, endTime: farTime };
     const { fields } = await refused(ask(now(), 'getUsage', given));
     expect(fields).toEqual(['end_time.seconds']);
   });
 
-  // BUG: the message is cut by characters, so trailers pass 8 KiB (limits.metadataBytes).
-  test.fails('a long zone outside ASCII, in trailers of at most 8 KiB', async () => {
+  test('a long zone outside ASCII, in trailers of at most 8 KiB', async () => {
     const timeZone = '値'.repeat(2000);
     const refusal = await refused(ask(now(), 'getUsage', { ...ORG, timeZone }));
     expect(refusal.trailerBytes).toBeLessThanOrEqual(8192);

@@ -43,8 +43,7 @@ describe('unknown_org: reject', () => {
     expect(results[0]?.message).toContain('stranger');
   });
 
-  // BUG: Reserve takes an organisation that Record refuses, and Record accepts it from then on.
-  test.fails('refuses Reserve of such an organisation, too', async () => {
+  test('refuses Reserve of such an organisation, too', async () => {
     const hold = { orgId: 'stranger', reservationId: 'r', items };
     const refusal = await refused(ask(now(), 'reserve', hold));
     expect(refusal).toMatchObject({ code: 'NOT_FOUND', reason: 'ORGANIZATION_NOT_FOUND' });

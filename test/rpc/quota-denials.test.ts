@@ -118,23 +118,20 @@ describe('with the metadata a denial is RESOURCE_EXHAUSTED', () => {
     expect(reply.results.map(({ outcome }) => nameIn(Outcome, outcome))).toEqual(['DENIED']);
   });
 
-  // BUG: proto QuotaFailure.Violation.subject: `org:{org_id}`; it is `organisation:{org_id}`.
-  test.fails('the subject of QuotaFailure is the organisation', async () => {
+  test('the subject of QuotaFailure is the organisation', async () => {
     const orgId = org();
     for (const { subjects } of await refusals(now(), orgId, 'tokens', asError)) {
       expect(subjects).toEqual([`org:${orgId}`]);
     }
   });
 
-  // BUG: proto QuotaFailure.violations: "The failing rules, the deciding one first"; only one comes.
-  test.fails('QuotaFailure holds every failing rule', async () => {
+  test('QuotaFailure holds every failing rule', async () => {
     for (const { subjects } of await refusals(now(), org(), 'users', asError)) {
       expect(subjects).toHaveLength(2);
     }
   });
 
-  // BUG: a window that has not opened has no reset (proto QuotaStatus.reset_time); it gets one.
-  test.fails('there is no time to retry after where the window has not opened', async () => {
+  test('there is no time to retry after where the window has not opened', async () => {
     const running = await start({ yaml: yaml.replace('90m', '30m'), clock });
     const found = await refusals(running, 'o', 'run_units', asError);
     await running.stop();

@@ -1,5 +1,5 @@
-// per_unit: max(0, quantity − included) × unit price ÷ per, as an exact fraction: the division waits
-// for the one rounding of the invoice line.
+// per_unit: max(0, quantity − included) × unit price ÷ per, as an exact fraction: the division
+// waits for the one rounding of the invoice line.
 
 import { powerOfTen } from '../../base/decimal.js';
 import type { Fraction } from '../../base/fraction.js';

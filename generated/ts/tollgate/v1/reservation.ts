@@ -12,7 +12,7 @@ export const protobufFileName = "tollgate/v1/reservation.proto";
 
 /** Life of a reservation: OPEN, then exactly one of the three ends. An end is final. */
 export const ReservationState = {
-  /** RESERVATION_STATE_UNSPECIFIED - . Never sent in a reservation. */
+  /** RESERVATION_STATE_UNSPECIFIED - Not set: never sent in a reservation. */
   RESERVATION_STATE_UNSPECIFIED: 0,
   /** RESERVATION_STATE_OPEN - The hold counts against the quotas. */
   RESERVATION_STATE_OPEN: 1,
