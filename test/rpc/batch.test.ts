@@ -274,14 +274,11 @@ describe('atomic', () => {
   });
 
   const AGREE: readonly (readonly [what: string, events: UsageEvent[]])[] = [
-    // BUG: the second level of one source is added to the first instead of taking its place.
     [
       'two levels of one source',
       ['6', '7'].map((quantity) => event({ meter: 'seats', quantity, dimensions: { team: 'a' } })),
     ],
-    // BUG: a new value is counted again for the second event that names it.
     ['one new value twice', [1, 2].map(() => event({ meter: 'users', dimensions: { user: 'u' } }))],
-    // BUG: what the window before takes is held against the window of now, and the other way round.
     [
       'two windows with room for each',
       [

@@ -119,6 +119,18 @@ describe('a price that changes within the month', () => {
     });
   });
 
+  test('leaves the line of another price whole', async () => {
+    const other = '{meter: input_tokens, match: {model: a}, unit_price: 5, per: 1000}';
+    await withPrices([V1, V2, other], '2026-11-20T12:00:00Z', async (running) => {
+      for (const at of ['2026-11-02T00:00:00Z', '2026-11-12T00:00:00Z']) {
+        const given = { orgId: 'o', meter: 'input_tokens', at, quantity: '1000' };
+        await ask(running, 'record', { event: event({ ...given, dimensions: { model: 'a' } }) });
+      }
+      const { lines } = await invoiceOf(running, '2026-11');
+      expect(lines).toEqual(['USAGE 2000 @5 10.00 11-01T00:00 12-01T00:00']);
+    });
+  });
+
   test('prices MAX once, by the last version', async () => {
     const prices = [
       '{meter: peak, unit_price: 1}',

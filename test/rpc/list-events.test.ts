@@ -208,8 +208,6 @@ describe('a page token', () => {
     return nextPageToken;
   };
 
-  // BUG: proto ListUsageEvents: "INVALID_ARGUMENT on a `page_token` from another request"; a token
-  // is taken with any other field changed.
   const OTHER: readonly (readonly [what: string, given: Given])[] = [
     ['another organisation', { orgId: 'other' }],
     ['another meter', { meter: 'tokens' }],

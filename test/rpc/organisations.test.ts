@@ -168,14 +168,6 @@ describe('one organisation never sees another’s', () => {
     }
   });
 
-  test('an invoice id of another organisation is not found', async () => {
-    const { invoice } = await ask(now(), 'getInvoice', { orgId: 'known', period: '2026-10' });
-    const invoiceId = invoice?.invoiceId ?? '';
-    expect(invoiceId).not.toBe('');
-    const refusal = await refused(ask(now(), 'getInvoice', { orgId: 'known-2', invoiceId }));
-    expect(refusal).toMatchObject({ code: 'NOT_FOUND', reason: 'INVOICE_NOT_FOUND' });
-  });
-
   test('names that end as another begins', async () => {
     const running = await start({ yaml: catalogueYaml({ plans: RULE }) });
     const PAIRS = [

@@ -230,6 +230,30 @@ describe('a rule on what was not counted before', () => {
     await running.stop();
   });
 
+  // BUG: the first event under the rule marks its whole counter as counted, the window before included,
+  // which missed what came while the rule was gone.
+  test.fails('nor does the window before forget what came while a rule was gone', async () => {
+    const withRule = rules('{key: r, meter: tokens, limit: 10, window: CALENDAR_DAY}');
+    const clock = createTestClock('2026-11-20T12:00:00Z');
+    let running = await start({ yaml: withRule, clock });
+    await record(running, { quantity: '5' });
+    running = await running.restart({ yaml: catalogueYaml() });
+    await record(running, { quantity: '4' });
+    running = await running.restart({ yaml: withRule });
+    clock.advance(86_400_000);
+    const yesterday = { quantity: '2', at: '2026-11-20T13:00:00Z' };
+    const enforced = async () => {
+      const given = event({ orgId: 'o', ...yesterday });
+      const { outcome } = await ask(running, 'record', { event: given, enforceQuota: true });
+      return nameIn(Outcome, outcome);
+    };
+    const before = await enforced();
+    await record(running, { quantity: '1' });
+    const after = await enforced();
+    await running.stop();
+    expect([before, after]).toEqual(['DENIED', 'DENIED']);
+  });
+
   test('an override like another organisation’s starts from the totals', async () => {
     const override = (id: string) =>
       `{id: ${id}, quota_overrides: [{key: d, meter: tokens, limit: 9, window: CALENDAR_DAY}]}`;
@@ -267,23 +291,73 @@ describe('a rule on what was not counted before', () => {
     await running.stop();
   });
 
-  test('a meter that gains decimals keeps what was used, or the change is refused', async () => {
-    const meter = (scale: number) =>
-      catalogueYaml({
-        meters: `[{key: tokens, unit: token, scale: ${scale}, aggregation: SUM}]`,
-        plans: freePlan('{key: r, meter: tokens, limit: 100}'),
-      });
-    let running = await start({ yaml: meter(0), clock: createTestClock() });
-    await record(running, { quantity: '60' });
-    const again = running.restart({ yaml: meter(2) });
-    const refused = await again.then(
-      () => false,
-      () => true,
-    );
-    if (refused) return;
-    running = await again;
-    expect((await check(running)).used).toBe('60');
+  // BUG: a rule that the catalogue gains has nothing reserved of the holds that are open then
+  // (semantics §3: "Counts in `reserved` of the current window of every rule until it ends").
+  test.fails('an open hold counts in a rule that comes after it', async () => {
+    let running = await start({ yaml: catalogueYaml(), clock: createTestClock() });
+    const held = item('tokens', { quantity: '50' });
+    await ask(running, 'reserve', { orgId: 'o', reservationId: 'r', items: [held] });
+    running = await running.restart({ yaml: rules('{key: r, meter: tokens, limit: 60}') });
+    const found = await check(running);
     await running.stop();
+    expect(found).toMatchObject({ used: '0', reserved: '50' });
+  });
+
+  // BUG: usage beyond the cap on label sets stands under `other` in the totals, so they cannot
+  // answer for a match on a value; it is not counted, and counting_since does not say so.
+  test.fails('a match on what overflowed the label sets says since when it counts', async () => {
+    const clock = createTestClock('2026-11-20T12:00:00Z');
+    const meters = `
+    - {key: tokens, unit: t, scale: 0, aggregation: SUM, rollup_keys: [model], label_sets_max: 1}`;
+    let running = await start({ yaml: catalogueYaml({ meters }), clock });
+    for (const model of ['a', 'b']) await record(running, { quantity: '5', dimensions: { model } });
+    clock.advance(60_000);
+    const rule = '{key: r, meter: tokens, match: {model: b}}';
+    running = await running.restart({ yaml: catalogueYaml({ meters, plans: freePlan(rule) }) });
+    const found = await check(running, { dimensions: { model: 'b' } });
+    await running.stop();
+    expect(found).toMatchObject({ used: '0', since: '2026-11-20T12:01:00.000Z' });
+  });
+});
+
+describe('a meter keeps its scale and aggregation', () => {
+  const meter = (given: string) => catalogueYaml({ meters: `[{key: tokens, unit: t, ${given}}]` });
+  const WHOLE = meter('scale: 0, aggregation: SUM');
+
+  test.each([
+    ['scale', meter('scale: 2, aggregation: SUM')],
+    ['aggregation', meter('scale: 0, aggregation: MAX')],
+  ])('a catalogue with another %s is refused, and the old one goes on', async (_what, yaml) => {
+    const clock = createTestClock();
+    const first = await start({ yaml: WHOLE, clock });
+    await record(first, { quantity: '60' });
+    await expect(first.restart({ yaml })).rejects.toMatchObject({ code: 'CATALOGUE_INCOMPATIBLE' });
+    const { directory } = first;
+    const running = await start({ yaml: WHOLE, clock, directory });
+    const usage = await ask(running, 'getUsage', { orgId: 'o', meters: ['tokens'] });
+    await running.stop();
+    await first.stop();
+    expect(usage.totals[0]?.quantity).toBe('60');
+  });
+
+  // BUG: a catalogue without the meter in between makes the change pass: 60 become 0.6.
+  test.fails('also after a catalogue without it', async () => {
+    const clock = createTestClock();
+    const first = await start({ yaml: WHOLE, clock });
+    await record(first, { quantity: '60' });
+    const other = meter('scale: 2, aggregation: SUM').replace('key: tokens', 'key: other');
+    const second = await first.restart({ yaml: other });
+    const third = second.restart({ yaml: meter('scale: 2, aggregation: SUM') });
+    const quantity = await third.then(
+      async (running) => {
+        const usage = await ask(running, 'getUsage', { orgId: 'o', meters: ['tokens'] });
+        await running.stop();
+        return usage.totals[0]?.quantity;
+      },
+      () => 'refused',
+    );
+    await first.stop();
+    expect(['60', 'refused']).toContain(quantity);
   });
 });
 

@@ -304,6 +304,49 @@ describe('thresholds', () => {
     await own.stop();
   });
 
+  test('are raised once in each window and for each limit, on every way in', async () => {
+    const own = createTestClock('2026-11-20T23:00:00Z');
+    const of = (limit: number) =>
+      catalogueYaml({
+        plans: freePlan(`{key: t, meter: tokens, limit: ${limit}, window: CALENDAR_DAY}`),
+      });
+    let running = await start({ clock: own, yaml: of(100) });
+    let before = 0;
+    const raised = () => {
+      const now = running.core.metrics.thresholds.value();
+      const count = now - before;
+      before = now;
+      return count;
+    };
+    const use = (quantity: string) => record({ orgId: 'o', quantity }, false, running);
+    await use('79');
+    expect(raised()).toBe(0);
+    await use('1');
+    expect(raised()).toBe(1);
+    await use('10');
+    expect(raised()).toBe(0);
+    running = await running.restart();
+    before = 0;
+    await use('20');
+    expect(raised()).toBe(1);
+    own.advance(3_600_000);
+    const events = ['79', '2', '15'].map((quantity) => event({ orgId: 'o', quantity }));
+    await ask(running, 'recordBatch', { events });
+    expect(raised()).toBe(2);
+    running = await running.restart({ yaml: of(101) });
+    before = 0;
+    await use('1');
+    expect(raised()).toBe(2);
+    own.advance(86_400_000);
+    const hold = { orgId: 'o', reservationId: 'r' };
+    await ask(running, 'reserve', { ...hold, items: [item('tokens', { quantity: '100' })] });
+    expect(raised()).toBe(0);
+    const settled = ['50', '50'].map((quantity) => event({ quantity }));
+    await ask(running, 'settle', { ...hold, events: settled });
+    expect(raised()).toBe(2);
+    await running.stop();
+  });
+
   test('of a limit of 0 are crossed by the first quantum', async () => {
     const none = await check('over-7', { meter: 'calls' });
     expect(none.quotas[0]?.thresholdsCrossed).toEqual([]);

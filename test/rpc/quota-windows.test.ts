@@ -218,6 +218,20 @@ describe('the event time', () => {
     });
   });
 
+  // BUG: a counter keeps its two latest windows, so an event a minute ahead, in the next window,
+  // drops the one before now: its usage is forgotten and it can be filled again.
+  test.fails('an event ahead leaves the window before now as it is', async () => {
+    await withRule(DAILY, '2026-11-20T23:58:00Z', async (running) => {
+      const yesterday = '2026-11-19T12:00:00Z';
+      expect(await record(running, { quantity: '10', at: yesterday })).toBe('RECORDED 0');
+      expect(await record(running, { quantity: '1' })).toBe('RECORDED 1');
+      expect(await record(running, { quantity: '1', at: '2026-11-21T00:01:00Z' })).toBe(
+        'RECORDED 1',
+      );
+      expect(await record(running, { quantity: '5', at: yesterday })).toBe('DENIED 10');
+    });
+  });
+
   test('counters of windows survive a restart', async () => {
     const clock = createTestClock('2026-11-20T12:00:00Z');
     const yaml = rulesYaml(`{key: rule, meter: tokens, ${DAILY}}`);

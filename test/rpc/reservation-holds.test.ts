@@ -5,6 +5,7 @@ import { ReservationState } from '../../generated/ts/tollgate/v1/reservation.js'
 import { Outcome } from '../../generated/ts/tollgate/v1/usage_event.js';
 import { catalogueYaml } from '../support/catalogue.js';
 import { createTestClock } from '../support/clock.js';
+import { moveOn } from '../support/move-on.js';
 import { refused } from '../support/refusals.js';
 import {
   ask,
@@ -90,7 +91,7 @@ describe('a hold counts', () => {
     const running = await start({ yaml, clock: own });
     const items = [tokens('50')];
     await reserve('o', { items, ttl: duration(3600) }, running);
-    own.advance(120_000);
+    await moveOn(running, own, 120_000);
     const { quotas } = await ask(running, 'checkQuota', { orgId: 'o', items: [tokens('1')] });
     const day = quotas.find(({ quotaKey }) => quotaKey === 'day');
     expect(day).toMatchObject({ used: '0', reserved: '50', remaining: '10' });
@@ -319,33 +320,41 @@ describe('many holds', () => {
     const orgId = org();
     for (const reservationId of ['b', 'c', 'a']) {
       await reserve(orgId, { reservationId, items: [item('calls')] });
-      clock.advance(1);
+      await moveOn(now(), clock, 1);
     }
     return orgId;
   };
 
-  test('only open ones by state OPEN', async () => {
+  test('only open ones, by state OPEN and by none', async () => {
     const orgId = await three();
     await ask(now(), 'release', { orgId, reservationId: 'b' });
     const open = await listed(orgId, ReservationState.RESERVATION_STATE_OPEN);
-    expect(open.toSorted()).toEqual(['a', 'c']);
+    expect(open).toEqual(['a', 'c']);
+    expect(await listed(orgId, ReservationState.RESERVATION_STATE_UNSPECIFIED)).toEqual(open);
   });
 
-  test('newest first', async () => {
+  test('newest first, those of one time by id', async () => {
     const orgId = await three();
-    expect(await listed(orgId, ReservationState.RESERVATION_STATE_OPEN)).toEqual(['a', 'c', 'b']);
+    for (const reservationId of ['z', 'y']) {
+      await reserve(orgId, { reservationId, items: [item('calls')] });
+    }
+    const ids = ['y', 'z', 'a', 'c', 'b'];
+    expect(await listed(orgId, ReservationState.RESERVATION_STATE_OPEN)).toEqual(ids);
+    const paged: string[] = [];
+    for (let pageToken = ''; ; ) {
+      const given = { orgId, pageSize: 2, pageToken };
+      const reply = await ask(now(), 'listReservations', given);
+      paged.push(...reply.reservations.map(({ reservationId }) => reservationId));
+      pageToken = reply.nextPageToken;
+      if (pageToken === '') break;
+    }
+    expect(paged).toEqual(ids);
   });
 
-  test('ended ones, too', async () => {
-    const orgId = await three();
-    await ask(now(), 'release', { orgId, reservationId: 'b' });
-    const { RESERVATION_STATE_UNSPECIFIED, RESERVATION_STATE_RELEASED } = ReservationState;
-    expect((await listed(orgId, RESERVATION_STATE_UNSPECIFIED)).toSorted()).toEqual([
-      'a',
-      'b',
-      'c',
-    ]);
-    expect(await listed(orgId, RESERVATION_STATE_RELEASED)).toEqual(['b']);
+  test.each(['SETTLED', 'RELEASED', 'EXPIRED'] as const)('not by state %s', async (state) => {
+    const given = { orgId: org(), state: ReservationState[`RESERVATION_STATE_${state}`] };
+    const refusal = await refused(ask(now(), 'listReservations', given));
+    expect(refusal).toMatchObject({ code: 'INVALID_ARGUMENT', fields: ['state'] });
   });
 
   test('a page token of another organisation is refused', async () => {

@@ -1,10 +1,11 @@
 // The life of a reservation: granted, extended, released, expired; each answer again and again.
 
 import { describe, expect, test } from 'vitest';
-import { Reason } from '../../generated/ts/tollgate/v1/quota.js';
+import { type QuotaItem, Reason } from '../../generated/ts/tollgate/v1/quota.js';
 import { ReservationState } from '../../generated/ts/tollgate/v1/reservation.js';
 import { catalogueYaml, freePlan } from '../support/catalogue.js';
 import { createTestClock } from '../support/clock.js';
+import { moveOn } from '../support/move-on.js';
 import { refused } from '../support/refusals.js';
 import { ask, duration, event, iso, item, nameIn, type Request } from '../support/requests.js';
 import { type Running, start } from '../support/service.js';
@@ -43,9 +44,9 @@ const ENDINGS: readonly (readonly [state: string, end: (orgId: string) => Promis
   ['RELEASED', (orgId) => ask(now(), 'release', { orgId, reservationId: 'r' })],
   [
     'EXPIRED',
-    (orgId) => {
-      clock.advance(60_000);
-      return expires(orgId);
+    async (orgId) => {
+      await moveOn(now(), clock, 60_000);
+      await expires(orgId);
     },
   ],
 ];
@@ -89,7 +90,7 @@ describe('Reserve', () => {
     const orgId = org();
     const first = await reserve(orgId);
     const before = lastSequence();
-    clock.advance(30_000);
+    await moveOn(now(), clock, 30_000);
     const again = await reserve(orgId, given);
     expect(again).toMatchObject({
       granted: true,
@@ -178,13 +179,23 @@ describe('Reserve', () => {
     expect(again.granted).toBe(true);
   });
 
-  test('answers again though the meter is gone', async () => {
+  const afterItsMeter = async (items: QuotaItem[]) => {
     let running = await start({ yaml, clock: createTestClock() });
-    await reserve('o', {}, running);
+    await reserve('o', { items }, running);
     const meters = '[{key: other, unit: o, scale: 0, aggregation: SUM}]';
     running = await running.restart({ yaml: catalogueYaml({ meters }) });
-    const again = await reserve('o', {}, running).finally(() => running.stop());
-    expect(again.granted).toBe(true);
+    return reserve('o', { items }, running).finally(() => running.stop());
+  };
+
+  test('answers again though the meter is gone', async () => {
+    const again = await afterItsMeter(TEN);
+    expect([again.granted, again.items[0]?.quantity, again.quotas]).toEqual([true, '10', []]);
+  });
+
+  // BUG: what no amount of a meter means is looked up in the catalogue of now, so the body of a retry
+  // is another one once the meter is gone.
+  test.fails('answers again though the meter of no amount is gone', async () => {
+    expect((await afterItsMeter([item('calls')])).granted).toBe(true);
   });
 });
 
@@ -196,14 +207,14 @@ describe('ExtendReservation', () => {
   ])('sets the end %s: now and the ttl', async (_what, seconds, ms) => {
     const orgId = org();
     await reserve(orgId);
-    clock.advance(5_000);
+    await moveOn(now(), clock, 5_000);
     const ttl = seconds === undefined ? {} : { ttl: duration(seconds) };
     const given = { orgId, reservationId: 'r', ...ttl };
     const { reservation } = await ask(now(), 'extendReservation', given);
     const end = new Date(clock.wallMs() + ms).toISOString();
     expect(iso(reservation?.expireTime)).toBe(end);
     expect(iso((await read(orgId)).expireTime)).toBe(end);
-    clock.advance(ms);
+    await moveOn(now(), clock, ms);
     await expires(orgId);
   });
 
@@ -212,7 +223,7 @@ describe('ExtendReservation', () => {
     await reserve(orgId);
     await reserve(other);
     await ask(now(), 'extendReservation', { orgId, reservationId: 'r', ttl: duration(3600) });
-    clock.advance(60_000);
+    await moveOn(now(), clock, 60_000);
     await expires(other);
     expect((await read(orgId)).state).toBe('OPEN');
     expect((await reserve(orgId)).granted).toBe(true);
@@ -233,7 +244,7 @@ describe('Release', () => {
     await reserve(orgId);
     const first = await ask(now(), 'release', { orgId, reservationId: 'r' });
     const before = lastSequence();
-    clock.advance(1000);
+    await moveOn(now(), clock, 1000);
     const again = await ask(now(), 'release', { orgId, reservationId: 'r' });
     expect(again).toEqual(first);
     expect(nameIn(ReservationState, first.reservation?.state ?? 0)).toBe('RELEASED');
@@ -244,7 +255,7 @@ describe('Release', () => {
   test('of an expired one answers EXPIRED', async () => {
     const orgId = org();
     await reserve(orgId);
-    clock.advance(60_000);
+    await moveOn(now(), clock, 60_000);
     await expires(orgId);
     const { reservation } = await ask(now(), 'release', { orgId, reservationId: 'r' });
     expect(nameIn(ReservationState, reservation?.state ?? 0)).toBe('EXPIRED');
@@ -264,9 +275,9 @@ describe('expiry', () => {
     const orgId = org();
     await reserve(orgId, { items: [item('tokens', { quantity: '100' })] });
     expect((await reserve(orgId, { reservationId: 's' })).granted).toBe(false);
-    clock.advance(59_999);
+    await moveOn(now(), clock, 59_999);
     expect((await read(orgId)).state).toBe('OPEN');
-    clock.advance(1);
+    await moveOn(now(), clock, 1);
     await expires(orgId);
     expect(iso((await read(orgId)).endTime)).toBe(new Date(clock.wallMs()).toISOString());
     expect((await reserve(orgId, { reservationId: 's' })).granted).toBe(true);
@@ -278,7 +289,7 @@ describe('expiry', () => {
     await reserve('a', {}, running);
     own.setWall(Date.parse('2026-11-20T18:00:00Z'));
     await reserve('b', { ttl: duration(1) }, running);
-    own.advance(1_000);
+    await moveOn(running, own, 1_000);
     await expires('b', running);
     expect((await read('a', running)).state).toBe('OPEN');
     await running.stop();
@@ -293,7 +304,7 @@ describe('expiry', () => {
     expect((await read('a', running)).state).toBe('OPEN');
     expect(await reservedOf('a', running)).toBe('10');
     expect((await reserve('a', {}, running)).granted).toBe(true);
-    own.advance(60_000);
+    await moveOn(running, own, 60_000);
     running = await running.restart();
     await expires('a', running);
     expect(await reservedOf('a', running)).toBe('0');

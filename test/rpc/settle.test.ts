@@ -6,6 +6,7 @@ import { ReservationState } from '../../generated/ts/tollgate/v1/reservation.js'
 import { Outcome, type UsageEvent } from '../../generated/ts/tollgate/v1/usage_event.js';
 import { catalogueYaml, freePlan } from '../support/catalogue.js';
 import { createTestClock } from '../support/clock.js';
+import { moveOn } from '../support/move-on.js';
 import { refused } from '../support/refusals.js';
 import { ask, event, type GivenEvent, iso, item, nameIn, type Reply } from '../support/requests.js';
 import { type Running, start } from '../support/service.js';
@@ -45,7 +46,7 @@ async function quotaOf(orgId: string, running: Running = now()) {
   return { used: found?.used, reserved: found?.reserved };
 }
 async function expire(orgId: string, running: Running = now()) {
-  clock.advance(60_000);
+  await moveOn(running, clock, 60_000);
   await expect.poll(() => stateOf(orgId, running), { interval: 20 }).toBe('EXPIRED');
 }
 
@@ -261,11 +262,11 @@ describe('late', () => {
     const own = createTestClock('2026-11-20T12:00:00Z');
     let running = await start({ yaml, clock: own });
     await hold('o', {}, running);
-    own.advance(60_000);
+    await moveOn(running, own, 60_000);
     await expect.poll(() => stateOf('o', running), { interval: 20 }).toBe('EXPIRED');
     await settle('o', [event({ quantity: '4' })], running);
     for (const days of [1, 1, 30]) {
-      own.advance(days * 86_400_000);
+      await moveOn(running, own, days * 86_400_000);
       await ask(running, 'record', { event: event({ orgId: 'o', quantity: '1' }) });
       running = await running.restart();
       const again = await settle('o', [event({ quantity: '4' })], running);

@@ -127,15 +127,20 @@ describe('a stream', () => {
     expect(stream.replies).toEqual([]);
   });
 
-  test('lists no DUPLICATE', async () => {
+  test('lists a DUPLICATE with the first recording', async () => {
     const orgId = org();
-    await ask(now(), 'record', { event: one(orgId, 'a') });
+    const first = await ask(now(), 'record', { event: one(orgId, 'a') });
     const stream = openStream(now());
     stream.options();
     stream.item(1, one(orgId, 'a'));
+    stream.item(2, one(orgId, 'b'));
+    stream.item(3, one(orgId, 'b'));
     stream.halfClose();
     await stream.end;
-    expect([lastAck(stream), ...resultsOf(stream)]).toEqual([1n]);
+    expect([lastAck(stream), ...resultsOf(stream)]).toEqual([3n, '1 DUPLICATE', '3 DUPLICATE']);
+    const [result] = stream.replies.flatMap(({ results }) => results);
+    expect(result).toMatchObject({ eventId: 'a', quantity: '1', sequence: first.sequence });
+    expect(await usedOf(orgId)).toBe('2');
   });
 });
 

@@ -72,7 +72,9 @@ const end = fc.record({
   items: fc.array(item, { maxLength: 3 }),
   late: fc.boolean(),
   settleFingerprint: word,
-  eventIds: fc.array(text(128), { maxLength: 4 }),
+  settled: fc.array(fc.record({ eventId: text(128), recorded: fc.boolean(), reason: text() }), {
+    maxLength: 4,
+  }),
 });
 
 export const entryKinds: Readonly<Record<string, Arbitrary<Entry>>> = {
