@@ -95,6 +95,8 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     const machine = openMachine(options, clock, files, state);
     metrics.gauges(gaugesOf({ state, machine, config, filesystem: filesystem.warning }));
     const pumps = startPumps(options, core, state, machine);
+    const opened = state;
+    closers.push(() => closeState(log, core, opened, pumps));
     const edge = edgeOf(options, core, metrics);
     const grpc = await openGrpcServer({
       edge,
@@ -103,7 +105,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
       denyAsError: config.denyAsError ? 'always' : 'asked',
       benchNoop: config.benchNoop ? 'on' : 'off',
     });
-    closers.push(() => closeAll(config, log, core, state as OpenedState, grpc, pumps, phase));
+    closers.push(() => drain(config, log, grpc, phase));
     const addresses = { grpc: grpc.bound, http: [], ops: [hostPort(ops)] };
     await publish(config, addresses, clock);
     closers.push(async () => rmSync(join(dataDir, ADDRESSES), { force: true }));
@@ -303,20 +305,21 @@ function edgeOf(options: ServiceOptions, core: Core, metrics: Metrics): Edge {
   };
 }
 
-/** Drain → stop the pumps → last entries → checkpoint. A crash at any point loses nothing. */
-async function closeAll(
-  config: Config,
-  log: Log,
-  core: Core,
-  state: OpenedState,
-  grpc: GrpcServer,
-  pumps: readonly Pump[],
-  phase: Phase,
-): Promise<void> {
+/** No new calls; those under way end, streams after their last ack. */
+async function drain(config: Config, log: Log, grpc: GrpcServer, phase: Phase): Promise<void> {
   phase.draining = true;
   grpc.setServing('NOT_SERVING');
   log.info('draining', { deadline_ms: config.drainMs });
   await grpc.close(config.drainMs);
+}
+
+/** Last entries → stop the pumps → checkpoint. A crash at any point loses nothing. */
+async function closeState(
+  log: Log,
+  core: Core,
+  state: OpenedState,
+  pumps: readonly Pump[],
+): Promise<void> {
   summariseDenials(core);
   await state.journal.drain();
   for (const pump of pumps) await pump.stop();

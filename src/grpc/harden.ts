@@ -20,16 +20,30 @@ export function limitMetadata(server: Server): void {
   };
 }
 
-/** After binding: a connection that never speaks HTTP/2 is closed. */
-export function closeSilentConnections(server: Server): void {
+export interface Sessions {
+  /** Ends every connection: without channelz, grpc-js itself no longer knows them. */
+  readonly destroyAll: () => void;
+}
+
+/** After binding: knows the connections, and closes one that never speaks HTTP/2. */
+export function watchSessions(server: Server): Sessions {
+  const open = new Set<ServerHttp2Session>();
   for (const http2Server of inside(server).http2Servers.keys()) {
     http2Server.on('session', (session: ServerHttp2Session) => {
+      open.add(session);
       const timer = setTimeout(() => session.destroy(), limits.handshakeMs);
-      const spoke = () => clearTimeout(timer);
-      session.once('remoteSettings', spoke);
-      session.once('close', spoke);
+      session.once('remoteSettings', () => clearTimeout(timer));
+      session.once('close', () => {
+        clearTimeout(timer);
+        open.delete(session);
+      });
     });
   }
+  return {
+    destroyAll() {
+      for (const session of open) session.destroy();
+    },
+  };
 }
 
 function inside(server: Server): Inside {

@@ -10,7 +10,7 @@ import { answers } from '../journal/lock.js';
 import { limits } from '../limits.js';
 import { addNoop } from './bench-noop.js';
 import { denyAsError } from './deny-as-error.js';
-import { closeSilentConnections, limitMetadata } from './harden.js';
+import { limitMetadata, watchSessions } from './harden.js';
 import { meteringService } from './metering-service.js';
 import { addReflection } from './reflection.js';
 import type { Edge } from './unary.js';
@@ -66,11 +66,11 @@ export async function openGrpcServer(options: GrpcServerOptions): Promise<GrpcSe
   const bound: string[] = [];
   try {
     for (const address of addresses) bound.push(await bind(server, address));
-    closeSilentConnections(server);
   } catch (error) {
     server.forceShutdown();
     throw error;
   }
+  const sessions = watchSessions(server);
   return {
     bound,
     setServing(serving) {
@@ -84,6 +84,7 @@ export async function openGrpcServer(options: GrpcServerOptions): Promise<GrpcSe
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }
       server.forceShutdown();
+      sessions.destroyAll();
       for (const address of addresses) removeSocket(address);
     },
   };

@@ -23,7 +23,8 @@ afterAll(() => rmSync(original, { recursive: true }));
 
 function copy(): string {
   const directory = temporaryDirectory();
-  cpSync(original, directory, { recursive: true });
+  const filter = (path: string) => !path.includes('lock.');
+  cpSync(original, directory, { recursive: true, filter });
   return directory;
 }
 

@@ -47,7 +47,7 @@ const GOLDEN: readonly Row[] = [
 ];
 
 describe('run units', () => {
-  test.each(GOLDEN)('%j on %j by %j are %4$s', async (run, tier, tool, units) => {
+  test.each(GOLDEN)('of %j, tier %j, tool %j, are %s', async (run, tier, tool, units) => {
     const labels = { ...(tier === '' ? {} : { tier }), ...(tool === '' ? {} : { tool }) };
     expect(await unitsOf(run, labels)).toBe(units);
   });
