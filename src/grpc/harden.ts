@@ -6,6 +6,9 @@ import type { Server } from '@grpc/grpc-js';
 import { assert } from '../base/assert.js';
 import { limits } from '../limits.js';
 
+/** Last replies are on their way; a client that does not read them is not waited for. */
+const FLUSH_MS = 50;
+
 interface Inside {
   readonly commonServerOptions: { settings?: Settings };
   readonly http2Servers: ReadonlyMap<Http2Server, unknown>;
@@ -22,7 +25,7 @@ export function limitMetadata(server: Server): void {
 
 export interface Sessions {
   /** Ends every connection: without channelz, grpc-js itself no longer knows them. */
-  readonly destroyAll: () => void;
+  readonly endAll: () => Promise<void>;
 }
 
 /** After binding: knows the connections, and closes one that never speaks HTTP/2. */
@@ -40,7 +43,9 @@ export function watchSessions(server: Server): Sessions {
     });
   }
   return {
-    destroyAll() {
+    async endAll() {
+      for (const session of open) session.close();
+      if (open.size > 0) await new Promise((resolve) => setTimeout(resolve, FLUSH_MS));
       for (const session of open) session.destroy();
     },
   };

@@ -83,8 +83,8 @@ export async function openGrpcServer(options: GrpcServerOptions): Promise<GrpcSe
       while (edge.calls.size > 0 && edge.core.clock.monotonicMs() < untilMs) {
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }
+      await sessions.endAll();
       server.forceShutdown();
-      sessions.destroyAll();
       for (const address of addresses) removeSocket(address);
     },
   };

@@ -261,13 +261,11 @@ function rollupOf(
   ]);
   const text = labelText(rollup);
   const known = account && core.fold.labelSet(account, meter.key, text);
-  const added = known === undefined ? noteLabelSet(pending, event.orgId, meter, text) : 0;
   const series = account && core.fold.meterAccount(account, meter.key).series;
-  const inMonth =
-    series !== undefined && core.monthAt(eventTimeMs).startMs <= series.monthMs
-      ? series.labelSetsInMonth
-      : 0;
-  const isNew = known === undefined || known.monthMs < (series?.monthMs ?? 0);
+  const monthMs = core.monthAt(eventTimeMs).startMs;
+  const inMonth = series !== undefined && monthMs <= series.monthMs ? series.labelSetsInMonth : 0;
+  const isNew = known === undefined || known.monthMs < Math.max(monthMs, series?.monthMs ?? 0);
+  const added = isNew ? noteLabelSet(pending, event.orgId, meter, text) : 0;
   if (isNew && inMonth + added >= meter.labelSetsMax) {
     const priced = catalogueOf(core).pricedKeys.get(meter.key);
     if (meter.rollupKeys.some((key) => priced?.has(key))) {

@@ -124,7 +124,7 @@ describe('LMDB after many checkpoints is LMDB after one replay', () => {
         const running = await start({ ...options, directory });
         for (const command of given) {
           run(running.core, clock, command);
-          await new Promise(setImmediate);
+          for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
         }
         await running.core.journal.drain();
         await running.stop();

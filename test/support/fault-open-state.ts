@@ -46,7 +46,7 @@ export async function openTestState(options: TestStateOptions): Promise<TestStat
       onTrouble: (what, error) => trouble.push(`${what}: ${String(error)}`),
     },
   });
-  const { journal, fold, indexes } = state;
+  const { journal, fold } = state;
 
   function commit(entry: Entry): Appended {
     const appended = journal.append(entry);

@@ -233,8 +233,8 @@ export interface RecordedEvent {
   /** Journal sequence, from 1, unique and increasing in order of recording. */
   sequence: bigint;
   /**
-   * True when it was recorded after its reservation had ended, or when the period of its
-   * `event_time` had been invoiced already (then it is billed on the next invoice).
+   * True when it was recorded after its reservation had ended, or after the calendar month (UTC)
+   * of its `event_time` was over.
    */
   late: boolean;
   /** Version of the catalogue that turned the report into this quantity. */
