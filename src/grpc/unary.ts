@@ -9,7 +9,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import type { Answer, Core } from '../operations/core.js';
-import { Refusal } from '../operations/refusal.js';
+import { Refusal, type RefusalStatus } from '../operations/refusal.js';
 import type { RpcRecorder } from '../telemetry/rpc-metrics.js';
 import { internalError, toServiceError } from './status.js';
 
@@ -64,9 +64,22 @@ export function unary<Request, Reply>(
       const refusal = object?.(core, call.request, reply, call.metadata);
       core.journal.whenSynced(after, () => finish(refusal, reply));
     } catch (error) {
-      finish(error);
+      // What a refusal says of the state must be durable too: a conflict, an ended reservation.
+      if (saysState(error))
+        core.journal.whenSynced(core.journal.lastSequence(), () => finish(error));
+      else finish(error);
     }
   };
+}
+
+const OF_STATE: ReadonlySet<RefusalStatus> = new Set([
+  'ALREADY_EXISTS',
+  'FAILED_PRECONDITION',
+  'NOT_FOUND',
+]);
+
+function saysState(error: unknown): boolean {
+  return error instanceof Refusal && OF_STATE.has(error.status);
 }
 
 /** For operations that work in slices: reads that may take long. */

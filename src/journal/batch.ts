@@ -80,7 +80,8 @@ export function isWholeBatch(buffer: Buffer, at: number, header: BatchHeader): b
 
 function chainedCrc(buffer: Buffer, at: number, bodyBytes: number, previousCrc: number): number {
   const body = at + BATCH_HEADER_BYTES;
-  const head = crc32(buffer.subarray(at, at + CRC_AT), previousCrc);
+  // Without the header's own CRC: a CRC over fields and their CRC is the same whatever they say.
+  const head = crc32(buffer.subarray(at, at + HEADER_CRC_AT), previousCrc);
   return crc32(buffer.subarray(body, body + bodyBytes), head);
 }
 

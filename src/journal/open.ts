@@ -11,6 +11,7 @@ import { type Identity, newIdentity, readIdentity, writeIdentity } from './ident
 import { type Journal, type JournalEvents, startJournal } from './journal.js';
 import { firstSequenceOf, type Library, openLibrary } from './library.js';
 import {
+  JournalDamaged,
   listSegments,
   type ScanResult,
   type SegmentFile,
@@ -20,7 +21,7 @@ import {
   trailerOf,
 } from './recover.js';
 import { openRotation, type Rotation, type RotationEvents, sealHandle } from './rotation.js';
-import { type BatchView, startPlace } from './scan.js';
+import { type BatchView, type Place, startPlace } from './scan.js';
 import { makeSegment, SEGMENT_HEADER_BYTES, segmentName } from './segment.js';
 
 export interface OpenOptions {
@@ -43,13 +44,15 @@ export interface OpenedJournal {
   readonly created: boolean;
   /** A torn tail that was cut. */
   readonly torn: boolean;
-  /** One call at a time. */
+  /** Writes down what is durable by now. */
   readonly saveIdentity: () => Promise<void>;
 }
 
 export interface Replay {
   /** Called once, before `visit`: everything up to the sequence returned need not be replayed. */
   readonly startAfter: (identity: Identity) => Sequence;
+  /** Where the reading begins: the batch before it ends with this sequence and CRC. */
+  readonly begin: (place: Pick<Place, 'sequence' | 'crc'>) => void;
   /** In order; a promise is waited for, so that a long replay can write out what it gathers. */
   readonly visit: (batch: BatchView) => Promise<void> | undefined;
 }
@@ -68,8 +71,10 @@ export async function openJournal(options: OpenOptions, replay: Replay): Promise
   removeLeftovers(segmentsDirectory, files);
 
   const segments = listSegments(segmentsDirectory, files);
+  refuseGaps(segments);
   const library = openLibrary(files);
   const from = startingPoint(segments, files, replay.startAfter(found));
+  replay.begin(from.place);
   noteEarlier(segments, from, library, files);
   const visits = scanJournal(segments, files, found.uuid, from);
   let step = visits.next();
@@ -90,7 +95,15 @@ export async function openJournal(options: OpenOptions, replay: Replay): Promise
     lastSequence: scan.place.sequence,
   };
   await writeIdentity(directory, identity);
-  const rotation = await resume(options, identity, scan, library);
+  let saveOnRotation = () => {};
+  const events = {
+    ...options.events,
+    onRotated(number: number) {
+      options.events.onRotated(number);
+      saveOnRotation();
+    },
+  };
+  const rotation = await resume({ ...options, events }, identity, scan, library);
   const journal = startJournal({
     incarnation: identity.incarnation,
     epoch: identity.epoch,
@@ -100,16 +113,28 @@ export async function openJournal(options: OpenOptions, replay: Replay): Promise
     clock,
     events: options.events,
   });
+  let saving = Promise.resolve();
+  function saveIdentity(): Promise<void> {
+    saving = saving.then(async () => {
+      identity = { ...identity, lastSequence: journal.syncedSequence() };
+      await writeIdentity(directory, identity);
+    });
+    return saving;
+  }
+  saveOnRotation = () => {
+    saveIdentity().catch((error) => options.events.onTrouble('save the identity', error));
+  };
+  const close = async () => {
+    await journal.close();
+    await saving;
+  };
   return {
-    journal,
+    journal: { ...journal, close },
     rotation,
     identity,
     created: known === undefined,
     torn: scan.kind === 'torn',
-    async saveIdentity() {
-      identity = { ...identity, lastSequence: journal.syncedSequence() };
-      await writeIdentity(directory, identity);
-    },
+    saveIdentity,
   };
 }
 
@@ -191,6 +216,19 @@ function noteEarlier(
     const first = firstSequenceOf(segment, files);
     if (first !== undefined) library.open(segment, first);
   }
+}
+
+/** Every entry is needed again one day: to prove an invoice, to rebuild an index. */
+function refuseGaps(segments: readonly SegmentFile[]): void {
+  segments.forEach((segment, i) => {
+    const before = segments[i - 1];
+    if (before === undefined || segment.number === before.number + 1) return;
+    throw new JournalDamaged(
+      segment,
+      startPlace(0),
+      `segment ${before.number + 1} before it is missing`,
+    );
+  });
 }
 
 /** The identity file is rewritten only with durable sequences, so the journal reaches it. */

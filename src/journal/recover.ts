@@ -173,8 +173,12 @@ function* scanOne(
 
 /** A segment with a trailer was complete: it has no torn tail and no end before the trailer. */
 function sealedAsSaid(source: SegmentSource, end: SegmentEnd): SegmentEnd {
-  if (end.kind === 'sealed' || end.kind === 'damaged') return end;
-  if (readTrailer(source) === undefined) return end;
+  if (end.kind === 'damaged') return end;
+  if (readTrailer(source) === undefined) {
+    // A trailer that a crash cut short: the batches before it are whole, and it is sealed again.
+    return end.kind === 'sealed' ? { kind: 'clean', place: end.place } : end;
+  }
+  if (end.kind === 'sealed') return end;
   return { kind: 'damaged', place: end.place, reason: 'unreadable, yet the segment was sealed' };
 }
 

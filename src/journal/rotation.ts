@@ -20,9 +20,13 @@ import {
   type Trailer,
 } from './segment.js';
 
+/** Zeros left behind the last batch, so that a full segment's end is not a cut file's. */
+const END_BYTES = 4;
+
 export interface OpenSegment {
   readonly file: SegmentFile;
   readonly handle: FileHandle;
+  readonly bytes: number;
 }
 
 export interface RotationEvents {
@@ -87,6 +91,8 @@ export function openRotation(options: RotationOptions): Rotation {
   const toCompress: SegmentFile[] = [...options.sealed];
   let compressing: Promise<void> | undefined;
 
+  /** Of the open file: the setting may have changed since it was made. */
+  const capacity = () => current.bytes;
   const full = () => bytes + segmentBytes > options.journalBytesMax;
 
   function prepare(): void {
@@ -168,17 +174,19 @@ export function openRotation(options: RotationOptions): Rotation {
       offset += written;
     },
     fit(needed, end, retry) {
-      if (offset + needed <= segmentBytes) return true;
+      if (offset + needed + END_BYTES <= capacity()) return true;
       if (next === undefined) {
         retryFlush = retry;
         prepare();
         return false;
       }
       rotate(end);
+      const last = offset + needed + END_BYTES;
+      if (last > capacity()) current.handle.truncateSync(last);
       return true;
     },
     refusal(use, pendingBytes) {
-      const room = segmentBytes - offset + (next === undefined ? 0 : segmentBytes) - pendingBytes;
+      const room = capacity() - offset + (next === undefined ? 0 : segmentBytes) - pendingBytes;
       const kept = use === 'ending' ? limits.batchBytes / 2 : limits.batchBytes;
       const reserve = Math.min(limits.endingReserveBytes, segmentBytes / 4);
       const needed = Math.min(kept, segmentBytes / 4) + (use === 'ending' ? 0 : reserve);
@@ -206,7 +214,8 @@ export function openRotation(options: RotationOptions): Rotation {
 }
 
 function openSegment(file: SegmentFile, files: Files): OpenSegment {
-  return { file, handle: files.open(file.path, 'synced') };
+  const handle = files.open(file.path, 'synced');
+  return { file, handle, bytes: handle.bytes() };
 }
 
 /** Writes the trailer and cuts the file behind it; returns the sealed length. */

@@ -52,11 +52,11 @@ export async function getInvoice(
   const period = periodOf(core, request, faults);
   refuseFaults(faults);
   if (period === undefined) throw invoiceNotFound(request.invoiceId);
-  const after = core.journal.lastSequence();
   const account = core.fold.account(orgId);
   const { plan } = core.terms.of(catalogueOf(core), orgId, core.clock.wallMs()).terms;
   const lines = account === undefined ? [] : await linesOf(core, account, plan, period);
-  return { reply: { invoice: draftOf(orgId, plan, period, lines) }, after };
+  const invoice = draftOf(orgId, plan, period, lines);
+  return { reply: { invoice }, after: core.journal.lastSequence() };
 }
 
 /** Calendar months until there are subscriptions. Undefined: the id of an invoice. */

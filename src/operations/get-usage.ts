@@ -50,7 +50,6 @@ export async function getUsage(
   const range = rangeOf(core, request, zone, faults);
   refuseFaults(faults);
   const unit = unitOf(request.window);
-  const after = core.journal.lastSequence();
   const account = core.fold.account(request.orgId);
   const meters = metersOf(core, request.meters);
   const reply: GetUsageResponse = { rows: [], totals: [] };
@@ -58,7 +57,7 @@ export async function getUsage(
     const asked = request.meters.length > 0;
     await addMeter(core, account, meter, request.groupBy, { range, unit, zone }, reply, asked);
   }
-  return { reply, after };
+  return { reply, after: core.journal.lastSequence() };
 }
 
 async function addMeter(

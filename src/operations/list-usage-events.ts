@@ -39,10 +39,9 @@ export async function listUsageEvents(
   const list = listName(request);
   const token = decodePageToken(request.pageToken, list, faults);
   refuseFaults(faults);
-  const after = core.journal.lastSequence();
   const reply: ListUsageEventsResponse = { events: [], nextPageToken: '' };
   const account = core.fold.account(request.orgId);
-  if (account === undefined) return { reply, after };
+  if (account === undefined) return { reply, after: core.journal.lastSequence() };
   const size = pageSizeOf(request.pageSize);
   const start = placeOf(token) ?? { timeMs: toMs, sequence: 0 };
   let last: EventPlace | undefined;
@@ -62,7 +61,7 @@ export async function listUsageEvents(
     }
     return 'more';
   });
-  return { reply, after };
+  return { reply, after: core.journal.lastSequence() };
 }
 
 /** A page token belongs to one request: its other fields must not change. */

@@ -17,6 +17,7 @@ import { type Checkpoints, encodeAll, openCheckpoints } from './checkpoint.js';
 import { type Fold, openFold } from './fold.js';
 import { type Indexes, openIndexes } from './index/indexes.js';
 import { openPace } from './index/pace.js';
+import { setAside } from './set-aside.js';
 import { openStateFile, type StateFile, setStateAside } from './state-file.js';
 import { openStore, type Store } from './store.js';
 
@@ -39,19 +40,25 @@ export async function openState(options: OpenOptions): Promise<OpenedState> {
   const check = checkState(directory);
   let rebuilt = check.why;
   if (!check.fit) setStateAside(directory);
-  try {
-    return await openOnce(options, rebuilt);
-  } catch (error) {
-    if (!isRebuildable(error)) throw error;
-    rebuilt = error.message;
-    setStateAside(directory);
-    return openOnce(options, rebuilt);
+  // State and indexes may each turn out not to fit, one after the other.
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await openOnce(options, rebuilt);
+    } catch (error) {
+      if (attempt === ATTEMPTS || !isRebuildable(error)) throw error;
+      rebuilt = error.message;
+      if (!(error instanceof Failure && setAside(directory, error))) setStateAside(directory);
+    }
   }
 }
 
+const ATTEMPTS = 3;
+
 function isRebuildable(error: unknown): error is Error {
   if (error instanceof StateMismatch) return true;
-  if (error instanceof Failure) return error.code === 'STATE_DAMAGED';
+  if (error instanceof Failure) {
+    return error.code === 'STATE_DAMAGED' || error.code === 'INDEX_DAMAGED';
+  }
   return error instanceof Error && /MDB_|environment|lmdb/i.test(error.message);
 }
 
@@ -75,11 +82,17 @@ async function openOnce(options: OpenOptions, rebuilt: string): Promise<OpenedSt
         replay = startReplay(opening, identity, clock);
         return Math.min(opening.applied, opening.indexes.covered());
       },
+      begin: (place) => replay?.begin(place),
       visit: (batch) => replay?.visit(batch),
     });
     const { stateFile, store, indexes, fold } = opening as Opening;
     const { journal, identity } = opened;
-    (replay as Replaying).finish();
+    try {
+      (replay as Replaying).finish();
+    } catch (error) {
+      await journal.close();
+      throw error;
+    }
     synced = (sequence) => new Promise((resolve) => journal.whenSynced(sequence, resolve));
     const { uuid, incarnation } = identity;
     const applied = (replay as Replaying).applied();
@@ -144,6 +157,7 @@ function hasAny(stateFile: StateFile): boolean {
 }
 
 interface Replaying {
+  readonly begin: (place: { readonly sequence: Sequence; readonly crc: number }) => void;
   readonly visit: (batch: BatchView) => Promise<void> | undefined;
   readonly finish: () => void;
   readonly applied: () => Sequence;
@@ -194,6 +208,12 @@ function startReplay(opening: Opening, identity: Identity, clock: Clock): Replay
   }
 
   return {
+    begin(place) {
+      last = { sequence: place.sequence, crc: place.crc };
+      if (expected === undefined || place.sequence !== expected.sequence) return;
+      met = true;
+      if (place.crc !== expected.crc) throw new StateMismatch('state of another line of history');
+    },
     visit(batch) {
       const vouched = batch.header.syncedSequence >= last.sequence;
       const full = indexes.backlog() > 1 || store.dirtyValues() > DIRTY_VALUES_MAX;
@@ -203,6 +223,9 @@ function startReplay(opening: Opening, identity: Identity, clock: Clock): Replay
     },
     finish() {
       if (!met) throw new StateMismatch('the state covers more than the journal holds');
+      if (covered > last.sequence) {
+        throw new Failure('INDEX_DAMAGED', 'the indexes cover more than the journal holds');
+      }
     },
     applied: () => applied,
     entries: () => entries,

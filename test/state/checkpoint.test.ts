@@ -133,7 +133,7 @@ describe('LMDB after many checkpoints is LMDB after one replay', () => {
         await (await start({ ...options, directory })).stop();
         expect(await dump(directory)).toEqual(dumped);
       }),
-      { numRuns: 5, endOnFailure: true },
+      { numRuns: 3, endOnFailure: true },
     );
   });
 });

@@ -13,7 +13,6 @@ import { uncompressed } from '../support/fault-files.js';
 import {
   flipBit,
   journalFolder,
-  SEGMENT_BYTES,
   segmentPath,
   segmentsOf,
   until,
@@ -95,10 +94,8 @@ describe('a journal restored from a backup', () => {
     await state.stop();
   });
 
-  // BUG: nothing compares what the indexes cover with the end of the journal. A lost event sent again
-  // is then a DUPLICATE of a sequence that does not exist: the process ends on a failed assertion,
-  // and once the journal has grown past it, the caller gets another event's answer.
-  test.fails('does not believe indexes that cover more than it holds', async () => {
+  // A lost event sent again would be a DUPLICATE of a sequence that does not exist.
+  test('does not believe indexes that cover more than it holds', async () => {
     const { directory, backup } = await twoTimes();
     restoreJournal(directory, backup, ['state']);
     const state = await open({ directory });
@@ -109,9 +106,17 @@ describe('a journal restored from a backup', () => {
     expect(known).not.toContain(true);
   });
 
-  // BUG: where the state is found to cover too much only at the end, the journal was open already:
-  // its segment is never closed, and its own making of the next segment goes on beside the new one.
-  test.fails('leaves nothing open of the first attempt', async () => {
+  // BUG: only the first thing that does not fit is set aside; the second one ends the start.
+  test.fails('does not believe either of them, at one start', async () => {
+    const { directory, backup } = await twoTimes();
+    restoreJournal(directory, backup, []);
+    const state = await open({ directory });
+    expect(knows(state, 1, 10)).not.toContain(false);
+    expect(knows(state, 11, 22)).not.toContain(true);
+    await state.stop();
+  });
+
+  test('leaves nothing open of the first attempt', async () => {
     const { directory, backup } = await twoTimes();
     restoreJournal(directory, backup, ['index']);
     const state = await open({ directory });
@@ -169,9 +174,7 @@ test('a state of the same journal that went another way is set aside', async () 
   await again.stop();
 });
 
-// BUG: where the state covers exactly a full segment and the indexes cover it too, the replay begins
-// at the next one and never meets the batch that it looks for: a sound state is built again.
-test.fails('a state that ends with a segment is used as it is', async () => {
+test('a state that ends with a segment is used as it is', async () => {
   const directory = journalFolder();
   const state = await open({ directory });
   state.record('large', NOW, 30_000);
@@ -236,17 +239,12 @@ describe('an index with a damaged block', () => {
     await state.stop();
   });
 
-  // BUG: only a damaged LMDB is set aside at a start. A merge that the replay does meets the block,
-  // the start fails, and so does every start after it.
-  test.fails('does not keep the process from starting', async () => {
+  // A merge that the replay does meets the block.
+  test('does not keep the process from starting', async () => {
     const directory = await dueForMerge();
     flipBit(join(directory, 'index', 'ids-00000001.run'), 200, 3);
     const state = await open({ directory, clock: createTestClock() });
     expect(knows(state, 1, 60)).not.toContain(false);
     await state.stop();
   });
-});
-
-test('a small segment size makes these journals turn over', () => {
-  expect(SEGMENT_BYTES).toBeLessThan(100_000);
 });

@@ -76,7 +76,7 @@ describe('the answers after a restart are those before it', () => {
         expect([...first.fatal, ...second.fatal, ...third.fatal]).toEqual([]);
         rmSync(first.directory, { recursive: true });
       }),
-      { numRuns: 4, endOnFailure: true },
+      { numRuns: 3, endOnFailure: true },
     );
   });
 });

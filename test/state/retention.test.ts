@@ -14,7 +14,8 @@ import { type Running, start } from '../support/service.js';
 const FIRST = '2026-01-10T12:00:00Z';
 
 async function serve(directory: string, clock: TestClock): Promise<Running> {
-  return start({ directory, clock, yaml: catalogueYaml() });
+  const flags = ['--late-days', '1', '--id-retention-days', '3'];
+  return start({ directory, clock, yaml: catalogueYaml(), flags });
 }
 
 async function record(running: Running, eventId: string, agent = 'a'): Promise<Outcome> {
@@ -22,13 +23,13 @@ async function record(running: Running, eventId: string, agent = 'a'): Promise<O
   return (await ask(running, 'record', { event: sent })).outcome;
 }
 
-/** Five events on the first day, one on each of the next 66, and an hour for each day to prune. */
+/** Five events on the first day, one on each of the next six, and one day pruned. */
 async function aged() {
   const directory = journalFolder();
   const clock = createTestClock(FIRST);
   const running = await serve(directory, clock);
   for (let n = 0; n < 5; n++) await record(running, `first-${n}`);
-  for (let day = 1; day <= 66; day++) {
+  for (let day = 1; day <= 6; day++) {
     clock.advance(DAY_MS);
     await record(running, `day-${day}`, 'b');
     await until(() => running.core.indexes.backlog() === 0);
@@ -39,10 +40,10 @@ async function aged() {
   return { directory, clock, running };
 }
 
-describe('after 66 days', () => {
-  test('an id of the first day is free again, and one of the last 62 is not', async () => {
+describe('with a retention of three days, after six', () => {
+  test('an id of the first day is free again, and one of the last three is not', async () => {
     const { running } = await aged();
-    expect(await record(running, 'day-30', 'b')).toBe(Outcome.OUTCOME_DUPLICATE);
+    expect(await record(running, 'day-5', 'b')).toBe(Outcome.OUTCOME_DUPLICATE);
     expect(await record(running, 'first-0')).toBe(Outcome.OUTCOME_RECORDED);
     await running.stop();
   });
@@ -50,13 +51,11 @@ describe('after 66 days', () => {
   test('totals are what they were', async () => {
     const { running } = await aged();
     const { totals } = await ask(running, 'getUsage', { orgId: 'acme', period: '2026-01' });
-    expect(totals[0]?.quantity).toBe('26');
+    expect(totals[0]?.quantity).toBe('11');
     await running.stop();
   });
 
-  // BUG: the events index is pruned with the ids. Whatever is read event by event (a label that is
-  // no rollup key, a time off the grid, the list itself) misses the pruned days without a word, and
-  // gives them back when the index is built again.
+  // A label that is no rollup key, a time off the grid, the list itself: read event by event.
   const READS = {
     'usage by a label that the totals do not keep': async (running: Running) => {
       const usage = { orgId: 'acme', period: '2026-01', groupBy: ['agent'] };
@@ -69,7 +68,7 @@ describe('after 66 days', () => {
     },
   };
 
-  test.fails.each(Object.entries(READS))('%s is what it was', async (_name, read) => {
+  test.each(Object.entries(READS))('%s is what it was', async (_name, read) => {
     const { directory, clock, running } = await aged();
     const before = await read(running);
     await running.stop();

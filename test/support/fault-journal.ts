@@ -81,6 +81,7 @@ export async function openTestJournal(options: TestJournalOptions): Promise<Test
     },
     {
       startAfter: () => options.startAfter ?? 0,
+      begin: () => undefined,
       visit({ header, buffer, at }) {
         eachFrame(buffer, at, header, (sequence, _crc, start, end) => {
           replayed.push({ sequence, entry: decodeEntry(buffer, start, end) });

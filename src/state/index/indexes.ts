@@ -71,7 +71,10 @@ export interface Indexes {
   readonly saturated: () => boolean;
   /** Writes out frozen tails and merges runs, in slices; one call at a time. */
   readonly tend: () => Promise<void>;
-  /** Drops the oldest day if it lies before `day`; returns whether there was one. */
+  /**
+   * Drops the oldest day of ids if it lies before `day`; returns whether there was one. Events stay
+   * as long as the journal does: what is read one by one has no other index.
+   */
   readonly dropDayBefore: (day: number) => Promise<boolean>;
   /** UTC day of the newest entry. */
   readonly newestDay: () => number;
@@ -122,7 +125,7 @@ export function openIndexes(options: IndexesOptions): Indexes {
   const runs = open;
   removeStrangers(directory, manifest);
   const frozen: Tail[] = [];
-  let tail = createTail(tailIds);
+  let tail = createTail(tailIds, newestDayOf(manifest));
   const record = new Uint32Array(ID_RECORD.words);
 
   function freezeIfFull(atMs: EpochMs): void {
@@ -130,7 +133,7 @@ export function openIndexes(options: IndexesOptions): Indexes {
     const size = Math.max(tail.ids.size(), tail.events.size());
     if (size > 0 && (size >= tailIds || day > tail.day)) {
       frozen.push(tail);
-      tail = createTail(tailIds);
+      tail = createTail(tailIds, tail.day);
     }
     tail.day = Math.max(tail.day, day);
   }
@@ -176,8 +179,9 @@ export function openIndexes(options: IndexesOptions): Indexes {
       const run = built[name];
       if (run !== undefined) runs[name].push(run);
     }
-    await save({ covered: target.lastSequence, nextFile });
+    // In the same step as the runs are listed: nothing is found twice.
     frozen.shift();
+    await save({ covered: target.lastSequence, nextFile });
   }
 
   async function writeOne(
@@ -265,13 +269,10 @@ export function openIndexes(options: IndexesOptions): Indexes {
       }
     },
     async dropDayBefore(day) {
-      const oldest = Math.min(...NAMES.flatMap((name) => runs[name].map(({ meta }) => meta.day)));
+      const oldest = Math.min(...runs.ids.map(({ meta }) => meta.day));
       if (oldest >= day) return false;
-      const gone = NAMES.flatMap((name) => {
-        const old = runs[name].filter(({ meta }) => meta.day === oldest);
-        runs[name] = runs[name].filter(({ meta }) => meta.day !== oldest);
-        return old;
-      });
+      const gone = runs.ids.filter(({ meta }) => meta.day === oldest);
+      runs.ids = runs.ids.filter(({ meta }) => meta.day !== oldest);
       await save({});
       remove(gone);
       return true;
@@ -285,14 +286,19 @@ export function openIndexes(options: IndexesOptions): Indexes {
   };
 }
 
-function createTail(tailIds: number): Tail {
+/** Days never go back, whatever the clock does: the runs of a day are neighbours. */
+function createTail(tailIds: number, day: number): Tail {
   return {
     ids: createIdTable(tailIds),
     events: createEventTail(tailIds),
-    day: 0,
+    day,
     firstSequence: 0,
     lastSequence: 0,
   };
+}
+
+function newestDayOf(manifest: Manifest): number {
+  return Math.max(0, ...NAMES.flatMap((name) => manifest.runs[name].map(({ day }) => day)));
 }
 
 function findInTable(table: IdTable, key: Uint32Array): IdFound | undefined {
