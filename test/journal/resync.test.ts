@@ -80,7 +80,7 @@ describe('batches that were on their way together', () => {
       whole.writeDoubleLE(sequence, 32);
       whole.writeUInt32LE(crc32(whole.subarray(0, 56)), 56);
       const previous = whole.readUInt32LE(44);
-      const crc = crc32(whole.subarray(64), crc32(whole.subarray(0, 60), previous));
+      const crc = crc32(whole.subarray(64), crc32(whole.subarray(0, 56), previous));
       whole.writeUInt32LE(crc, 60);
       overwrite(path, whole, offset);
       if (i + 1 < batches.length) overwrite(path, wordOf(crc), at(batches, i + 1).offset + 44);

@@ -1,0 +1,128 @@
+// A stop: nothing that a client keeps open delays it, and nothing acknowledged is lost by it.
+
+import { rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { Client, credentials } from '@grpc/grpc-js';
+import { beforeAll, expect, test } from 'vitest';
+import { ensureBuilt } from '../support/fault-build.js';
+import { createBook, record, sendLoad, total } from '../support/load.js';
+import { event } from '../support/requests.js';
+import { type ServerProcess, spawnServer } from '../support/server-process.js';
+import { temporaryDirectory } from '../support/service.js';
+import { openStream } from '../support/streams.js';
+
+beforeAll(() => ensureBuilt());
+
+async function withServer(act: (server: ServerProcess) => Promise<void>): Promise<void> {
+  const directory = temporaryDirectory();
+  const server = await spawnServer(directory);
+  try {
+    await act(server);
+  } finally {
+    server.signal('SIGKILL');
+    await server.exited;
+    server.client.close();
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** grpc.health.v1.Health/Watch for the whole server; statuses as they come. */
+function watchHealth(address: string) {
+  const client = new Client(address, credentials.createInsecure());
+  const statuses: number[] = [];
+  const stream = client.makeServerStreamRequest(
+    '/grpc.health.v1.Health/Watch',
+    () => Buffer.alloc(0),
+    (bytes) => bytes[1] ?? 0,
+    {},
+  );
+  const first = new Promise<void>((done) => stream.once('data', () => done()));
+  stream.on('data', (value: number) => statuses.push(value));
+  const ended = new Promise<void>((done) => {
+    stream.on('error', () => undefined);
+    stream.on('close', done);
+    stream.on('end', done);
+  });
+  return { statuses, first, ended, close: () => client.close() };
+}
+
+test('an open health watch hears NOT_SERVING and does not delay a stop', async () => {
+  await withServer(async (server) => {
+    const watch = watchHealth(server.address);
+    await watch.first;
+    server.signal('SIGTERM');
+    const exit = await server.exited;
+    await watch.ended;
+    watch.close();
+    expect(exit.code).toBe(0);
+    expect(watch.statuses).toEqual([1, 2]);
+  });
+});
+
+test('an open RecordStream gets its last acknowledgement and does not delay a stop', async () => {
+  await withServer(async (server) => {
+    const stream = openStream(server);
+    stream.options();
+    for (let n = 1; n <= 50; n++) {
+      stream.item(n, event({ orgId: 'acme', eventId: `s-${n}`, meter: 'executions' }));
+    }
+    await stream.acked(1);
+    server.signal('SIGTERM');
+    const exit = await server.exited;
+    expect(exit.code).toBe(0);
+    expect(await stream.end).toMatchObject({
+      code: 'UNAVAILABLE',
+      refused: { reason: 'DRAINING' },
+    });
+    expect(stream.replies.at(-1)?.ackedSequence).toBe(50n);
+  });
+});
+
+test('connections that say nothing do not delay a stop', async () => {
+  await withServer(async (server) => {
+    const [host = '', port = ''] = server.address.split(':');
+    const sockets = Array.from({ length: 5 }, () => connect(Number(port), host));
+    await Promise.all(sockets.map((socket) => new Promise((done) => socket.once('connect', done))));
+    for (const socket of sockets) socket.on('error', () => undefined);
+    await record(server.client, 'acme', 'e');
+    server.signal('SIGTERM');
+    const exit = await server.exited;
+    expect(exit.code).toBe(0);
+    for (const socket of sockets) socket.destroy();
+  });
+});
+
+test('a client that stays connected does not delay a stop', async () => {
+  await withServer(async (server) => {
+    await record(server.client, 'acme', 'e');
+    server.signal('SIGINT');
+    const exit = await server.exited;
+    expect(exit.code).toBe(0);
+    expect(exit.output).toContain('"event":"closed"');
+  });
+});
+
+test('what is refused while the server drains was not recorded', async () => {
+  const directory = temporaryDirectory();
+  const server = await spawnServer(directory);
+  const book = createBook();
+  let stopped = false;
+  const load = sendLoad(server.client, book, 'd', 8, () => stopped);
+  while ((book.acknowledged.get('org-0')?.size ?? 0) < 20) {
+    await new Promise((done) => setTimeout(done, 5));
+  }
+  server.signal('SIGTERM');
+  const exit = await server.exited;
+  stopped = true;
+  await load;
+  server.client.close();
+  expect(exit.code).toBe(0);
+  const again = await spawnServer(directory);
+  for (const [orgId, ids] of book.acknowledged) {
+    for (const eventId of book.unsure.get(orgId) ?? []) await record(again.client, orgId, eventId);
+    const sent = ids.size + (book.unsure.get(orgId)?.size ?? 0);
+    expect(await total(again.client, orgId)).toBe(sent);
+  }
+  await again.stop();
+  rmSync(directory, { recursive: true });
+});
