@@ -175,8 +175,8 @@ describe('while a batch is on its way to the disk', () => {
 test('usage that is read in slices waits for all that it says', async () => {
   const clock = createTestClock();
   let looks = 0;
-  // Every look at the clock takes two milliseconds, so every slice is used up at once.
-  const slow = { ...clock, monotonicMs: () => clock.monotonicMs() + 2 * looks++ };
+  // Every look at the clock takes a millisecond, so every slice is used up at once.
+  const slow = { ...clock, monotonicMs: () => clock.monotonicMs() + 1.1 * looks++ };
   const running = await start({ yaml: YAML, clock: slow });
   const put = (eventId: string, meter: string, at: string) =>
     record(running.core, {

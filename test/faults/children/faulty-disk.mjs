@@ -31,7 +31,9 @@ function write(handle, buffer, bytes, position, done) {
   }
   writeSync(1, `FAULT ${FAULT}\n`);
   if (FAULT === 'hang') return;
-  const kept = { fail: 0, tear: Math.floor(bytes / 2), lie: bytes }[FAULT];
+  // A disk writes a sector whole or not at all.
+  const half = Math.floor((position + bytes / 2) / 512) * 512 - position;
+  const kept = { fail: 0, tear: Math.max(0, half), lie: bytes }[FAULT];
   if (kept > 0) handle.writeSync(Buffer.from(buffer.subarray(0, kept)), position);
   setImmediate(() => done(Object.assign(new Error('EIO: i/o error, write'), { code: 'EIO' })));
 }
