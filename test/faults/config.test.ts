@@ -16,7 +16,7 @@ const FILES: readonly (readonly [string, string | Buffer])[] = [
   ['a catalogue without meters', 'catalogue: {default_plan: free, plans: [{id: free}]}\n'],
   [
     'a meter of an unknown kind',
-    'catalogue: {default_plan: a, meters: [{key: a, unit: a, scale: 0, aggregation: MEAN}], plans: [{id: a}]}\n',
+    'catalogue: {default_plan: a, meters: [{key: a, unit: a, scale: 0, aggregation: MEAN}]}\n',
   ],
   ['a list in place of a map', '- 1\n- 2\n'],
 ];

@@ -95,7 +95,7 @@ test('a flipped bit anywhere in a batch is found', () => {
   }
 });
 
-test('the CRC depends on the batch before: an equal batch elsewhere in the chain has another', () => {
+test('the CRC depends on the batch before: an equal batch elsewhere has another', () => {
   fc.assert(
     fc.property(given, bodies, word, (header, entries, otherCrc) => {
       fc.pre(otherCrc !== header.previousCrc);

@@ -1,5 +1,5 @@
-// What the journal cannot take it refuses, with the reason, before anything is decided; and it takes
-// it again once it can.
+// What the journal cannot take it refuses, with the reason, before anything is decided; and it
+// takes it again once it can.
 
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -104,7 +104,7 @@ describe('a disk without room for the next segment', () => {
     await again.journal.close();
   });
 
-  test('holds a batch back that was decided already, and writes it when there is room', async () => {
+  test('holds back a batch that was decided, and writes it when there is room', async () => {
     const { files, state } = fullDisk();
     const directory = journalFolder();
     state.full = true;
@@ -257,7 +257,7 @@ describe('OVERLOADED', () => {
     await opened.journal.close();
   });
 
-  test('is what a journal says while the next segment is being made and room is short', async () => {
+  test('is what it says while the next segment is being made and room is short', async () => {
     const directory = journalFolder();
     const making: (() => void)[] = [];
     let slow = false;

@@ -126,7 +126,7 @@ test('what a failed write left in the page cache is durable before it is believe
   await again.journal.close();
 });
 
-test('and where the disk never had it, the batch is gone as if it had not been written', async () => {
+test('and where the disk never had it, the batch is gone as if never written', async () => {
   const directory = journalFolder();
   const opened = await openTestJournal({ directory });
   await opened.write(note(2000, 1));

@@ -60,7 +60,7 @@ test('no reply runs before its batch is on the disk', async () => {
   await opened.journal.close();
 });
 
-test('entries of one turn share a batch, in order, and so do those that come while it is written', async () => {
+test('entries of one turn share a batch, as do those that come meanwhile', async () => {
   const { disk, opened, directory, ran, append } = await held();
   for (let i = 1; i <= 3; i++) append(i);
   const first = await disk.next();
@@ -136,7 +136,7 @@ describe('a reply waits for the entry that it depends on', () => {
   });
 });
 
-test('an entry can be read while it collects, while it is written, and when it is durable', async () => {
+test('an entry can be read while it collects, while it is written, and when durable', async () => {
   const { disk, opened, append } = await held();
   const read = (sequence: number) => decodeEntry(opened.journal.read(sequence).body);
   append(1);

@@ -1,6 +1,14 @@
 // The identity file says which journal a directory holds and what it has reached.
 
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { record } from '../../src/operations/record.js';
@@ -62,7 +70,7 @@ test('every start is an epoch of its own', async () => {
   expect(epochs).toEqual([1, 2, 3, 4]);
 });
 
-test('an identity older than the journal is caught up with: its epoch is not used again', async () => {
+test('an identity older than the journal catches up: its epoch is not used again', async () => {
   const directory = await journalOf(1);
   const before = readFileSync(identityPath(directory));
   for (let i = 0; i < 3; i++) {
@@ -169,6 +177,21 @@ test('a directory with data is opened where data must be there', async () => {
   await opened.journal.close();
 });
 
+// BUG: saves are chained to each other, so after one that failed every later one fails with the
+// same error, and so does a clean stop, long after there is room again.
+test.fails('an identity that could not be written once is written the next time', async () => {
+  const directory = journalFolder();
+  const opened = await openTestJournal({ directory });
+  await opened.write(note(300));
+  const blocking = `${identityPath(directory)}.tmp`;
+  mkdirSync(blocking);
+  await expect(opened.saveIdentity()).rejects.toMatchObject({ code: 'EISDIR' });
+  rmdirSync(blocking);
+  await opened.saveIdentity();
+  expect(identityOf(directory).lastSequence).toBe(1);
+  await opened.journal.close();
+});
+
 describe('what the journal has reached is written down', () => {
   async function serve(directory: string) {
     const change = { segmentBytes: 64 * 1024, checkpointIntervalMs: 60_000 };
@@ -203,15 +226,12 @@ describe('what the journal has reached is written down', () => {
     expect(identityOf(directory).lastSequence).toBe(last);
   });
 
-  // BUG: nothing writes it at a rotation. Killed before the first checkpoint, a journal may lose
-  // whole segments at its end, and nobody notices.
-  test.fails('when a segment is full', async () => {
+  test('when a segment is full', async () => {
     const directory = journalFolder();
     const running = await serve(directory);
     await recordUntil(running, () => segments(directory) > 3);
-    const written = identityOf(directory).lastSequence;
+    await until(() => identityOf(directory).lastSequence > 0);
     await running.stop();
-    expect(written).toBeGreaterThan(0);
   });
 
   test('at a checkpoint', async () => {

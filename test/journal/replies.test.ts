@@ -128,8 +128,7 @@ describe('while a batch is on its way to the disk', () => {
     return reply;
   }
 
-  // BUG: a refusal is thrown past the wait, though it depends on an entry that is not durable: after
-  // a crash there is no such event, and the caller was told that its id is used up.
+  // A refusal may say something of an entry that a crash would take back.
   const EARLY: readonly Case[] = [
     [
       'a conflict',

@@ -110,7 +110,7 @@ function wordOf(value: number): Buffer {
 }
 
 describe('a torn tail', () => {
-  test('is zeroed first, up to its last byte; then the batch before it is written again', async () => {
+  test('is zeroed first, up to its last byte; then the batch before is written again', async () => {
     const { directory, path, batches } = await journalOf(900, 1300, 2600);
     const torn = at(batches, -1);
     zero(path, torn.offset + 700, torn.offset + 1900);

@@ -58,7 +58,7 @@ function missing(indexes: Indexes, upTo: number): readonly number[] {
   });
 }
 
-test('an id is found in the open tail, in a frozen one and in a run; another one is not', async () => {
+test('an id is found in the open tail, in a frozen one and in a run; others are not', async () => {
   const indexes = openAt(journalFolder());
   add(indexes, 1, 40);
   expect(indexes.backlog()).toBe(2);

@@ -92,7 +92,7 @@ describe('records', () => {
     );
   });
 
-  test('of several sources are merged in order; of equal keys the later source comes last', async () => {
+  test('of several sources are merged in order, equal keys in order of arrival', async () => {
     const source = fc.array(row, { maxLength: 40 });
     await fc.assert(
       fc.asyncProperty(fc.array(source, { maxLength: 5 }), async (sources) => {

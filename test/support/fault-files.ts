@@ -1,5 +1,5 @@
-// The journal's file layer with faults in it: the second implementation of the port. Whatever a test
-// does not ask for goes to the real disk.
+// The journal's file layer with faults in it: the second implementation of the port. Whatever a
+// test does not ask for goes to the real disk.
 
 import { type FileHandle, type Files, type OpenMode, realFiles } from '../../src/journal/files.js';
 

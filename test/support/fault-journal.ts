@@ -246,7 +246,7 @@ function bytesOf(folder: string, name: string): Buffer {
   return readFileSync(join(folder, name));
 }
 
-/** Waits for what happens by itself, turn by turn of the event loop; the test's own limit bounds it. */
+/** Waits for what happens by itself, turn by turn of the event loop; the test's limit bounds it. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }

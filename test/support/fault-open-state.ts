@@ -1,4 +1,4 @@
-// Journal, state and indexes without a service around them, for what must happen at one exact place.
+// Journal, state and indexes without a service, for what must happen at one exact place.
 
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,6 +25,7 @@ export interface TestStateOptions {
   readonly directory: string;
   readonly files?: Files;
   readonly clock?: Clock;
+  readonly segmentBytes?: number;
 }
 
 export async function openTestState(options: TestStateOptions): Promise<TestState> {
@@ -36,8 +37,8 @@ export async function openTestState(options: TestStateOptions): Promise<TestStat
     directory: options.directory,
     files: options.files ?? realFiles,
     clock: options.clock ?? createTestClock(),
-    segmentBytes: SEGMENT_BYTES,
-    journalBytesMax: 1000 * SEGMENT_BYTES,
+    segmentBytes: options.segmentBytes ?? SEGMENT_BYTES,
+    journalBytesMax: 1000 * (options.segmentBytes ?? SEGMENT_BYTES),
     requireData: false,
     events: {
       onBatch: () => {},

@@ -1,4 +1,4 @@
-// A server on a disk that fails: the n-th batch is answered as FAULT says. Otherwise as `serve` does.
+// A server on a disk that fails: the n-th batch is answered as FAULT says. Otherwise as `serve`.
 //   FAULT=fail   an error, and nothing reaches the disk
 //   FAULT=tear   an error, and the first half reaches the disk
 //   FAULT=lie    an error after all of it was written, as after a failed sync
