@@ -296,7 +296,7 @@ function edgeOf(options: ServiceOptions, core: Core, metrics: Metrics): Edge {
   return {
     core,
     recorder: metrics.rpc,
-    calls: new Set(),
+    openCalls: 0,
     onError(method, error) {
       log.error('call_failed', { method, error });
       const trusted = error instanceof Failure && !setAside(config.dataDir, error);

@@ -1,10 +1,11 @@
-// Bounds that grpc-js has no option for. It keeps its HTTP/2 options and servers in private fields;
-// the package is pinned, and a test notices when one of these stops working.
+// Bounds that grpc-js has no option for, and what keeps its connections cheap. grpc-js and Node keep
+// what is needed in private fields; grpc-js is pinned, and a test notices when one stops working.
 
 import type { Http2Server, ServerHttp2Session, Settings } from 'node:http2';
 import type { Server } from '@grpc/grpc-js';
 import { assert } from '../base/assert.js';
 import { limits } from '../limits.js';
+import { StreamTable } from './stream-table.js';
 
 /** Last replies are on their way; a client that does not read them is not waited for. */
 const FLUSH_MS = 50;
@@ -33,6 +34,7 @@ export function watchSessions(server: Server): Sessions {
   const open = new Set<ServerHttp2Session>();
   for (const http2Server of inside(server).http2Servers.keys()) {
     http2Server.on('session', (session: ServerHttp2Session) => {
+      replaceStreamTable(session);
       open.add(session);
       const timer = setTimeout(() => session.destroy(), limits.handshakeMs);
       session.once('remoteSettings', () => clearTimeout(timer));
@@ -49,6 +51,15 @@ export function watchSessions(server: Server): Sessions {
       for (const session of open) session.destroy();
     },
   };
+}
+
+/** A new connection has no streams yet. Where Node keeps them otherwise, they stay there. */
+export function replaceStreamTable(session: ServerHttp2Session): void {
+  const fields = session as unknown as Readonly<Record<symbol, { streams?: unknown } | undefined>>;
+  const symbol = Object.getOwnPropertySymbols(fields).find((each) => each.description === 'state');
+  const state = symbol === undefined ? undefined : fields[symbol];
+  const streams = state?.streams as Partial<Map<unknown, unknown>> | undefined;
+  if (state !== undefined && streams?.size === 0) state.streams = new StreamTable();
 }
 
 function inside(server: Server): Inside {

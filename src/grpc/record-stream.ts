@@ -34,10 +34,10 @@ export function recordStreams(edge: Edge): RecordStreams {
   return {
     handler(stream) {
       const startedMs = edge.core.clock.monotonicMs();
-      edge.calls.add(stream);
+      edge.openCalls++;
       const end = serve(edge, stream, (code) => {
         open.delete(end);
-        edge.calls.delete(stream);
+        edge.openCalls--;
         recorder.done(code, edge.core.clock.monotonicMs() - startedMs);
       });
       open.add(end);

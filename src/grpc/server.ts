@@ -4,7 +4,6 @@ import { chmodSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
-import { MeteringServiceService } from '../../generated/ts/tollgate/v1/metering_service.js';
 import { Failure, messageOf, systemCode } from '../base/failure.js';
 import { answers } from '../journal/lock.js';
 import { limits } from '../limits.js';
@@ -13,6 +12,7 @@ import { denyAsError } from './deny-as-error.js';
 import { limitMetadata, watchSessions } from './harden.js';
 import { meteringService } from './metering-service.js';
 import { addReflection } from './reflection.js';
+import { meteringDefinition } from './reply-encoding.js';
 import type { Edge } from './unary.js';
 
 export type Address =
@@ -58,7 +58,7 @@ export async function openGrpcServer(options: GrpcServerOptions): Promise<GrpcSe
   const server = new Server(OPTIONS);
   limitMetadata(server);
   const metering = meteringService(edge, denyAsError(options.denyAsError));
-  server.addService(MeteringServiceService, metering.handlers);
+  server.addService(meteringDefinition, metering.handlers);
   const health = new HealthImplementation({ '': 'NOT_SERVING', [SERVICE]: 'NOT_SERVING' });
   health.addToServer(server);
   if (options.reflection === 'on') addReflection(server);
@@ -80,7 +80,7 @@ export async function openGrpcServer(options: GrpcServerOptions): Promise<GrpcSe
     async close(deadlineMs) {
       const untilMs = edge.core.clock.monotonicMs() + deadlineMs;
       metering.streams.drain();
-      while (edge.calls.size > 0 && edge.core.clock.monotonicMs() < untilMs) {
+      while (edge.openCalls > 0 && edge.core.clock.monotonicMs() < untilMs) {
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }
       await sessions.endAll();

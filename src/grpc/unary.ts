@@ -20,7 +20,7 @@ export interface Edge {
   /** An error that is no refusal: logged, and fatal where the state can no longer be trusted. */
   readonly onError: (method: string, error: unknown) => void;
   /** Calls under way, for draining. */
-  readonly calls: Set<object>;
+  openCalls: number;
 }
 
 export type Operation<Request, Reply> = (core: Core, request: Request) => Answer<Reply>;
@@ -43,18 +43,18 @@ export function unary<Request, Reply>(
   operation: Operation<Request, Reply>,
   object?: Objection<Request, Reply>,
 ): handleUnaryCall<Request, Reply> {
-  const { core, calls } = edge;
+  const { core } = edge;
   const recorder = edge.recorder(method);
   return (call, callback) => {
     const startedMs = core.clock.monotonicMs();
-    calls.add(call);
+    edge.openCalls++;
     const finish = finisher(
       edge,
       method,
       call,
       callback,
       () => {
-        calls.delete(call);
+        edge.openCalls--;
         return core.clock.monotonicMs() - startedMs;
       },
       recorder,
@@ -88,18 +88,18 @@ export function slowUnary<Request, Reply>(
   method: string,
   operation: SlowOperation<Request, Reply>,
 ): handleUnaryCall<Request, Reply> {
-  const { core, calls } = edge;
+  const { core } = edge;
   const recorder = edge.recorder(method);
   return (call, callback) => {
     const startedMs = core.clock.monotonicMs();
-    calls.add(call);
+    edge.openCalls++;
     const finish = finisher(
       edge,
       method,
       call,
       callback,
       () => {
-        calls.delete(call);
+        edge.openCalls--;
         return core.clock.monotonicMs() - startedMs;
       },
       recorder,
