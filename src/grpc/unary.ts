@@ -8,6 +8,7 @@ import {
   type sendUnaryData,
   status,
 } from '@grpc/grpc-js';
+import type { MonotonicMs } from '../base/units.js';
 import type { Answer, Core } from '../operations/core.js';
 import { Refusal, type RefusalStatus } from '../operations/refusal.js';
 import type { RpcRecorder } from '../telemetry/rpc-metrics.js';
@@ -44,30 +45,18 @@ export function unary<Request, Reply>(
   object?: Objection<Request, Reply>,
 ): handleUnaryCall<Request, Reply> {
   const { core } = edge;
-  const recorder = edge.recorder(method);
+  const { journal } = core;
+  const finish = finisher<Request, Reply>(edge, method);
   return (call, callback) => {
-    const startedMs = core.clock.monotonicMs();
-    edge.openCalls++;
-    const finish = finisher(
-      edge,
-      method,
-      call,
-      callback,
-      () => {
-        edge.openCalls--;
-        return core.clock.monotonicMs() - startedMs;
-      },
-      recorder,
-    );
+    const startedMs = start(edge);
     try {
       const { reply, after } = operation(core, call.request);
       const refusal = object?.(core, call.request, reply, call.metadata);
-      core.journal.whenSynced(after, () => finish(refusal, reply));
+      journal.whenSynced(after, () => finish(call, callback, startedMs, refusal, reply));
     } catch (error) {
       // What a refusal says of the state must be durable too: a conflict, an ended reservation.
-      if (saysState(error))
-        core.journal.whenSynced(core.journal.lastSequence(), () => finish(error));
-      else finish(error);
+      const after = saysState(error) ? journal.lastSequence() : 0;
+      journal.whenSynced(after, () => finish(call, callback, startedMs, error));
     }
   };
 }
@@ -89,45 +78,45 @@ export function slowUnary<Request, Reply>(
   operation: SlowOperation<Request, Reply>,
 ): handleUnaryCall<Request, Reply> {
   const { core } = edge;
-  const recorder = edge.recorder(method);
+  const finish = finisher<Request, Reply>(edge, method);
   return (call, callback) => {
-    const startedMs = core.clock.monotonicMs();
-    edge.openCalls++;
-    const finish = finisher(
-      edge,
-      method,
-      call,
-      callback,
-      () => {
-        edge.openCalls--;
-        return core.clock.monotonicMs() - startedMs;
-      },
-      recorder,
-    );
+    const startedMs = start(edge);
     operation(core, call.request).then(
-      ({ reply, after }) => core.journal.whenSynced(after, () => finish(undefined, reply)),
-      (error: unknown) => finish(error),
+      ({ reply, after }) =>
+        core.journal.whenSynced(after, () => finish(call, callback, startedMs, undefined, reply)),
+      (error: unknown) => finish(call, callback, startedMs, error),
     );
   };
 }
 
-function finisher<Request, Reply>(
-  edge: Edge,
-  method: string,
+function start(edge: Edge): MonotonicMs {
+  edge.openCalls++;
+  return edge.core.clock.monotonicMs();
+}
+
+type Finish<Request, Reply> = (
   call: ServerUnaryCall<Request, Reply>,
   callback: sendUnaryData<Reply>,
-  elapsedMs: () => number,
-  recorder: RpcRecorder,
-): (error: unknown, reply?: Reply) => void {
-  return (error, reply) => {
+  startedMs: MonotonicMs,
+  error: unknown,
+  reply?: Reply,
+) => void;
+
+function finisher<Request, Reply>(edge: Edge, method: string): Finish<Request, Reply> {
+  const { clock } = edge.core;
+  const recorder = edge.recorder(method);
+  return (call, callback, startedMs, error, reply) => {
+    edge.openCalls--;
+    let code = status.OK;
     if (error === undefined && reply !== undefined) {
       callback(null, reply);
-      recorder.done(call.cancelled ? status.CANCELLED : status.OK, elapsedMs());
-      return;
+      if (call.cancelled) code = status.CANCELLED;
+    } else {
+      const answer = errorReply(edge, method, error);
+      callback(answer);
+      code = answer.code;
     }
-    const answer = errorReply(edge, method, error);
-    callback(answer);
-    recorder.done(answer.code, elapsedMs());
+    recorder.done(code, clock.monotonicMs() - startedMs);
   };
 }
 

@@ -6,7 +6,7 @@ import type {
 } from '../../generated/ts/tollgate/v1/metering_service.js';
 import type { QuotaStatus } from '../../generated/ts/tollgate/v1/quota.js';
 import { NO_DIMENSIONS } from '../domain/metering/dimensions.js';
-import { fits } from '../domain/quota/decide.js';
+import { type Asked, fits } from '../domain/quota/decide.js';
 import { limits } from '../limits.js';
 import { checkItems, type ItemsDecision } from './check-items.js';
 import { type Answer, advisory, type Core, catalogueOf } from './core.js';
@@ -71,16 +71,15 @@ export function measureParsed(
   return measured;
 }
 
-/** `recorded`: what was asked for is in `reserved` by now. */
 export function statusesOf(
   { decision, states }: ItemsDecision,
-  recorded: 'recorded' | 'requested' = 'requested',
+  asked: Asked = 'requested',
 ): QuotaStatus[] {
   const items = new Map(states.map(({ item, state }) => [state, item]));
   return decision.states.map((state) => {
     const item = items.get(state);
     const dimensions = item?.item.dimensions ?? NO_DIMENSIONS;
-    return toStatus(state, dimensions, item?.meter.scale ?? 0, recorded);
+    return toStatus(state, dimensions, item?.meter.scale ?? 0, asked);
   });
 }
 

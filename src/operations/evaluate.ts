@@ -14,7 +14,7 @@ import { seenMark, takesWindow, windowOf } from '../state/counter.js';
 import { keys } from '../state/tables.js';
 import { labelsOf, onGrid, readCells } from '../state/totals.js';
 import type { Counter, CounterWindow } from '../state/values.js';
-import type { Core } from './core.js';
+import { type Core, catalogueOf } from './core.js';
 import { type Pending, pendingKey } from './pending.js';
 
 /** One request against one meter. */
@@ -181,7 +181,9 @@ function hasMissed(
   counter: Counter | undefined,
   startMs: EpochMs,
 ): boolean {
-  if (counter === undefined || counted.rule.window === 'FIXED_FROM_FIRST_USE') return false;
+  // Hot path: changed under this very catalogue, so counted all along.
+  if (counter === undefined || counter.version === catalogueOf(core).version) return false;
+  if (counted.rule.window === 'FIXED_FROM_FIRST_USE') return false;
   const { orgId, meter } = request;
   const since = core.fold.countedSince(orgId, meter.key, counted.combination);
   return since.atMs > startMs && counter.version < since.version;

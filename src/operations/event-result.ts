@@ -95,24 +95,25 @@ function recordChecked(core: Core, verdict: Recordable, options: ResultOptions):
   const { reservationId, settled } = options;
   refuseIfFull(core, reservationId === '' ? 'ordinary' : 'ending');
   const { sequence, states } = recordEvent(core, verdict, reservationId, settled?.late);
-  for (const state of states) {
-    state.requested = 0n;
-    state.reserved -= heldIn(settled, state);
+  if (settled !== undefined) {
+    for (const state of states) state.reserved -= heldIn(settled, state);
   }
-  const result = {
-    ...emptyResult(verdict.eventId),
+  const result: EventResult = {
     outcome: Outcome.OUTCOME_RECORDED,
+    eventId: verdict.eventId,
     quantity: formatUnits(verdict.quanta, verdict.meter.scale),
     sequence: BigInt(sequence),
-    reason: toReason(standing(states).reason),
+    reason: toReason(standing(states, 'recorded').reason),
+    message: '',
+    clientSequence: 0n,
     recordedTime: toTimestamp(verdict.nowMs),
   };
   return { result, after: sequence };
 }
 
-function heldIn(settled: Settled | undefined, state: RuleState): Quanta {
+function heldIn(settled: Settled, state: RuleState): Quanta {
   let sum = 0n;
-  for (const { meter, counters } of settled?.held ?? []) {
+  for (const { meter, counters } of settled.held) {
     if (meter !== state.rule.meter) continue;
     for (const { combination, scopeValues, reserved } of counters) {
       const same = combination === state.rule.combination && scopeValues === state.scopeValues;

@@ -11,6 +11,7 @@ import { formatUnits } from '../base/decimal.js';
 import type { Quanta } from '../base/units.js';
 import type { Dimensions } from '../domain/metering/dimensions.js';
 import {
+  type Asked,
   projected,
   type Reason as QuotaReason,
   type RuleState,
@@ -70,18 +71,16 @@ export function toReason(reason: QuotaReason): Reason {
   return REASON[reason];
 }
 
-/** `recorded`: the request is in `used` already, so it is not projected once more. */
 export function toStatus(
   state: RuleState,
   dimensions: Dimensions,
   scale: number,
-  recorded: 'recorded' | 'requested',
+  asked: Asked,
 ): QuotaStatus {
   const { rule, used, reserved } = state;
   const left = remaining(state);
   const reset = resetMs(state);
-  const calculated =
-    recorded === 'recorded' ? projected({ ...state, requested: 0n }) : projected(state);
+  const calculated = projected(state, asked);
   const text = (quanta: Quanta) => formatUnits(quanta, scale);
   return {
     quotaKey: rule.key,

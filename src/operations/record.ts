@@ -7,7 +7,7 @@ import type {
 } from '../../generated/ts/tollgate/v1/metering_service.js';
 import { Durability, Outcome } from '../../generated/ts/tollgate/v1/usage_event.js';
 import { formatDecimal, formatUnits } from '../base/decimal.js';
-import { type RuleState, standing } from '../domain/quota/decide.js';
+import { type Asked, type RuleState, standing } from '../domain/quota/decide.js';
 import {
   checkEvent,
   type Denied,
@@ -130,16 +130,13 @@ function replyOf(
   checked: Recordable,
   states: readonly RuleState[],
   estimatedAmount: string,
-  recordedOrNot: 'recorded' | 'requested',
+  asked: Asked,
 ): RecordResponse {
   const { meter, event, nowMs, terms } = checked;
-  const settled =
-    recordedOrNot === 'recorded' ? states.map((s) => ({ ...s, requested: 0n })) : states;
-  const decision = standing(settled);
-  const quotas = decision.states.map((state) => {
-    const own = states[settled.indexOf(state)] ?? state;
-    return toStatus(own, event.dimensions, meter.scale, recordedOrNot);
-  });
+  const decision = standing(states, asked);
+  const quotas = decision.states.map((state) =>
+    toStatus(state, event.dimensions, meter.scale, asked),
+  );
   return {
     outcome: Outcome.OUTCOME_RECORDED,
     eventId: checked.eventId,
@@ -164,7 +161,7 @@ function duplicate(core: Core, verdict: Duplicate): Answer<RecordResponse> {
   const dimensions = new Map(first.labels);
   const meter = catalogue.meters.get(first.meter);
   const states = meter === undefined ? [] : matchingStates(core, first.orgId, meter, dimensions);
-  const decision = standing(states);
+  const decision = standing(states, 'recorded');
   const reply: RecordResponse = {
     outcome: Outcome.OUTCOME_DUPLICATE,
     eventId: first.eventId,

@@ -192,13 +192,15 @@ function grantedAnswer(
     granted: true,
     items: held.map(toItem),
     expireTime: toTimestamp(expiresMs),
-    reason: toReason(
-      standing(checked.states.map(({ state }) => ({ ...state, requested: 0n }))).reason,
-    ),
+    reason: toReason(standing(statesOf(checked), 'recorded').reason),
     plan: checked.terms.terms.plan.id,
     quotas: statusesOf(checked, 'recorded'),
   };
   return { reply, after };
+}
+
+function statesOf({ states }: ItemsDecision): RuleState[] {
+  return states.map(({ state }) => state);
 }
 
 /** The same body again: the same answer, with the rules as they are now. */

@@ -95,7 +95,7 @@ describe('one HARD rule on a sum', () => {
   test('that bounds 50, with 55 used and 1 asked for, projects 56', () => {
     const state = stateOf({ limit: '50', used: '55', requested: '1' });
     expect(decide([state]).reason).toBe('HARD_LIMIT_EXCEEDED');
-    expect(shown(projected(state))).toBe('56');
+    expect(shown(projected(state, 'requested'))).toBe('56');
   });
 
   test.each<[asked: string, limit: string]>([
@@ -135,7 +135,7 @@ describe('one HARD rule on another aggregation', () => {
   ])('%s with %o is allowed: %s, projected %s', (aggregation, figures, allowed, expected) => {
     const state = stateOf({ ...figures, aggregation });
     expect(decide([state]).allowed).toBe(allowed);
-    expect(shown(projected(state))).toBe(expected);
+    expect(shown(projected(state, 'requested'))).toBe(expected);
   });
 
   test.each<[aggregation: Aggregation, remaining: string]>([
@@ -162,7 +162,9 @@ describe('where a rule stands after the fact', () => {
     [100n, 'WITHIN_LIMIT'],
     [101n, 'HARD_LIMIT_EXCEEDED'],
   ])('%s of 100 used is %s: reaching the limit does not exceed it', (used, reason) => {
-    expect(standing([givenState({ limit: 100n }, { used, requested: 0n })]).reason).toBe(reason);
+    expect(
+      standing([givenState({ limit: 100n }, { used, requested: 0n })], 'requested').reason,
+    ).toBe(reason);
   });
 });
 

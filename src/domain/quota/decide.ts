@@ -48,11 +48,14 @@ export function decide(states: readonly RuleState[]): Decision {
   return judge(states, fits);
 }
 
+/** Whether what a request asked for is in `used` or `reserved` already. */
+export type Asked = 'recorded' | 'requested';
+
 /**
  * Where the rules stand after the fact: what was used is exceeded only when it is over the limit.
  */
-export function standing(states: readonly RuleState[]): Decision {
-  return judge(states, holds);
+export function standing(states: readonly RuleState[], asked: Asked): Decision {
+  return judge(states, asked === 'recorded' ? holdsAsRecorded : holdsAsRequested);
 }
 
 type Test = (state: RuleState) => boolean;
@@ -79,15 +82,21 @@ export function resetMs(state: RuleState): EpochMs | undefined {
   return state.opened ? state.windowEndMs : undefined;
 }
 
-function holds(state: RuleState): boolean {
+function holdsAsRequested(state: RuleState): boolean {
   const { limit } = state.rule;
-  return limit === undefined || projected(state) <= limit;
+  return limit === undefined || projected(state, 'requested') <= limit;
+}
+
+function holdsAsRecorded(state: RuleState): boolean {
+  const { limit } = state.rule;
+  return limit === undefined || projected(state, 'recorded') <= limit;
 }
 
 /** used + reserved + requested, or the level where the aggregation is MAX. */
-export function projected(state: RuleState): Quanta {
-  if (state.aggregation === 'MAX') return maxQuanta(state.used, state.requested);
-  return state.used + state.reserved + state.requested;
+export function projected(state: RuleState, asked: Asked): Quanta {
+  const requested = asked === 'recorded' ? 0n : state.requested;
+  if (state.aggregation === 'MAX') return maxQuanta(state.used, requested);
+  return state.used + state.reserved + requested;
 }
 
 export function remaining(state: RuleState): Quanta | undefined {
