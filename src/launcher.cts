@@ -1,6 +1,6 @@
-// What must be set before anything else runs. CommonJS on purpose: journal, LMDB and zero-fill share
-// libuv's threads, and when an ES module runs, the loader has already made the pool with its default
-// of four.
+// What must be set before anything else runs. CommonJS on purpose: journal, LMDB and zero-fill
+// share libuv's threads, and when an ES module runs, the loader has already made the pool with its
+// default of four.
 
 // V8 moves the allocation of what survived its first collections to the old generation, for good.
 // Under the first burst of calls everything survives; what holds a call is then never young again,

@@ -1,5 +1,6 @@
-// Bounds that grpc-js has no option for, and what keeps its connections cheap. grpc-js and Node keep
-// what is needed in private fields; grpc-js is pinned, and a test notices when one stops working.
+// Bounds that grpc-js has no option for, and what keeps its connections cheap. grpc-js and Node
+// keep what is needed in private fields; grpc-js is pinned, and a test notices when one stops
+// working.
 
 import type { Http2Server, ServerHttp2Session, Settings } from 'node:http2';
 import type { Server } from '@grpc/grpc-js';

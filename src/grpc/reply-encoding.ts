@@ -1,5 +1,5 @@
-// Encoding replies. The generated code makes a writer per reply, which grows as it is written to, and
-// copies the result twice: 2.6 µs for a reply of Record. On the hot path one writer serves all
+// Encoding replies. The generated code makes a writer per reply, which grows as it is written to,
+// and copies the result twice: 2.6 µs for a reply of Record. On the hot path one writer serves all
 // replies and lends its bytes, 0.9 µs: grpc-js copies them into the frame before it returns.
 
 import { BinaryWriter } from '@bufbuild/protobuf/wire';

@@ -3,7 +3,7 @@
 // nothing else needs to know. The plain file goes only after the compressed one was read back.
 
 import { promisify } from 'node:util';
-import { crc32, deflateRaw, inflateRawSync } from 'node:zlib';
+import { crc32, deflateRaw, inflateRaw, inflateRawSync } from 'node:zlib';
 import { Failure } from '../base/failure.js';
 import type { FileHandle, Files } from './files.js';
 import type { SegmentSource } from './segment.js';
@@ -23,6 +23,7 @@ interface Block {
 }
 
 const deflate = promisify<Buffer, { level: number }, Buffer>(deflateRaw);
+const inflateAside = promisify<Buffer, Buffer>(inflateRaw);
 
 /**
  * Writes `<path>z` from the sealed segment at `path`, checks it, then removes the plain file.
@@ -91,23 +92,29 @@ function encodeIndex(blocks: readonly Block[], plainBytes: number): Buffer {
   return buffer;
 }
 
+/** Reads it back as a reader would, but off the main thread. */
 async function compareWithPlain(plain: FileHandle, path: string, files: Files): Promise<void> {
   const handle = files.open(path, 'read');
-  const packed = openCompressed(handle, path);
   try {
-    const a = Buffer.alloc(BLOCK_BYTES);
-    const b = Buffer.alloc(BLOCK_BYTES);
-    for (let at = 0; at < plain.bytes(); at += BLOCK_BYTES) {
-      const read = plain.readSync(a, at);
-      packed.readSync(b, at);
-      if (!a.subarray(0, read).equals(b.subarray(0, read))) {
-        throw new Failure('COMPRESSION_MISMATCH', `${path} differs from its source at byte ${at}`);
+    const { blocks, blockBytes, plainBytes } = readIndex(handle, path);
+    const wanted = Buffer.alloc(blockBytes);
+    let at = 0;
+    for (const block of blocks) {
+      const raw = await inflateAside(readPacked(handle, block));
+      const read = plain.readSync(wanted, at);
+      if (crc32(raw) !== block.crc || !raw.equals(wanted.subarray(0, read))) {
+        throw mismatch(path, at);
       }
-      await new Promise((resolve) => setImmediate(resolve));
+      at += read;
     }
+    if (at !== plain.bytes() || plainBytes !== at) throw mismatch(path, at);
   } finally {
-    packed.close();
+    handle.close();
   }
+}
+
+function mismatch(path: string, at: number): Failure {
+  return new Failure('COMPRESSION_MISMATCH', `${path} differs from its source at byte ${at}`);
 }
 
 export function openCompressed(handle: FileHandle, path: string): SegmentSource {
@@ -140,16 +147,20 @@ export function openCompressed(handle: FileHandle, path: string): SegmentSource 
 
 function inflate(handle: FileHandle, path: string, block: Block | undefined): Buffer {
   if (block === undefined) throw damaged(path, 'a block is missing');
-  const packed = Buffer.alloc(block.bytes);
-  handle.readSync(packed, block.offset);
   let raw: Buffer;
   try {
-    raw = inflateRawSync(packed);
+    raw = inflateRawSync(readPacked(handle, block));
   } catch (error) {
     throw new Failure('JOURNAL_DAMAGED', `${path}: block at ${block.offset}`, { cause: error });
   }
   if (crc32(raw) !== block.crc) throw damaged(path, `block at ${block.offset} fails its CRC`);
   return raw;
+}
+
+function readPacked(handle: FileHandle, block: Block): Buffer {
+  const packed = Buffer.allocUnsafe(block.bytes);
+  const read = handle.readSync(packed, block.offset);
+  return packed.subarray(0, read);
 }
 
 function readIndex(handle: FileHandle, path: string) {

@@ -2,7 +2,8 @@
 // are not in a sorted run yet, in order of arrival.
 
 import type { EpochMs, Sequence } from '../../base/units.js';
-import { getNumber, putNumber, type RecordShape } from './records.js';
+import type { Pace } from './pace.js';
+import { getNumber, putNumber, type RecordShape, sortOffsets } from './records.js';
 
 export const EVENT_RECORD: RecordShape = { words: 5, keyWords: 5 };
 
@@ -15,7 +16,8 @@ export interface EventTail {
   readonly words: Uint32Array;
   readonly size: () => number;
   readonly put: (organisation: number, timeMs: EpochMs, sequence: Sequence) => void;
-  readonly offsets: () => Uint32Array;
+  /** Offsets of all records in key order; nothing may be put meanwhile. */
+  readonly sorted: (pace: Pace) => Promise<Uint32Array>;
   /** Events of an organisation with key < `before` and time ≥ `fromMs`, newest first. */
   readonly select: (organisation: number, fromMs: EpochMs, before: EventPlace) => EventPlace[];
 }
@@ -32,11 +34,7 @@ export function createEventTail(capacity: number): EventTail {
       putNumber(words, at + 1, timeMs);
       putNumber(words, at + 3, sequence);
     },
-    offsets() {
-      const offsets = new Uint32Array(size);
-      for (let i = 0; i < size; i++) offsets[i] = i * EVENT_RECORD.words;
-      return offsets;
-    },
+    sorted: (pace) => sortOffsets(words, byOrganisation(words, size), EVENT_RECORD, pace),
     select(organisation, fromMs, before) {
       const found: EventPlace[] = [];
       for (let at = 0; at < size * EVENT_RECORD.words; at += EVENT_RECORD.words) {
@@ -48,6 +46,29 @@ export function createEventTail(capacity: number): EventTail {
       return found.sort((a, b) => (precedes(a, b) ? 1 : -1));
     },
   };
+}
+
+/**
+ * Arrival order within each organisation, which is nearly the order of event times already: a
+ * counting sort, 1 ms for 2^17 records. Organisations are numbered without gaps.
+ */
+function byOrganisation(words: Uint32Array, size: number): Uint32Array {
+  const { words: width } = EVENT_RECORD;
+  const end = size * width;
+  let last = 0;
+  for (let at = 0; at < end; at += width) last = Math.max(last, words[at] as number);
+  const counts = new Uint32Array(last + 1);
+  for (let at = 0; at < end; at += width) (counts[words[at] as number] as number)++;
+  const places = new Uint32Array(last + 1);
+  for (let n = 1; n <= last; n++) places[n] = (places[n - 1] as number) + (counts[n - 1] as number);
+  const offsets = new Uint32Array(size);
+  for (let at = 0; at < end; at += width) {
+    const organisation = words[at] as number;
+    const place = places[organisation] as number;
+    offsets[place] = at;
+    places[organisation] = place + 1;
+  }
+  return offsets;
 }
 
 /** Whether `a` is older than `b`: by event time, then by sequence. */

@@ -38,7 +38,6 @@ import {
   mergeCursors,
   putNumber,
   type RecordShape,
-  sortOffsets,
 } from './records.js';
 import { openRun, type Run, writeRun } from './run-file.js';
 
@@ -167,11 +166,9 @@ export function openIndexes(options: IndexesOptions): Indexes {
     let nextFile = manifest.nextFile;
     const built: Partial<Record<IndexName, OpenRun>> = {};
     for (const name of NAMES) {
-      const shape = SHAPES[name];
-      const { words, offsets } = target[name];
-      const sorted = await sortOffsets(words, offsets(), shape, pace);
+      const sorted = await target[name].sorted(pace);
       if (sorted.length === 0) continue;
-      const cursor = cursorOver(words, sorted);
+      const cursor = cursorOver(target[name].words, sorted);
       built[name] = await writeOne(name, nextFile++, cursor, sorted.length, target);
     }
     await options.synced(target.lastSequence);

@@ -43,8 +43,8 @@ export function compareWords(
 }
 
 /**
- * Merge sort of record offsets, bottom up, in slices: 2^17 records take about 20 ms in all, which
- * one call of the built-in sort would hold the event loop for.
+ * Merge sort of record offsets, bottom up, in slices: one call of the built-in sort would hold the
+ * event loop for 20 ms at 2^17 records. What is in order already is only copied.
  */
 export async function sortOffsets(
   words: Uint32Array,
@@ -74,6 +74,10 @@ function mergeHalves(
 ): void {
   const middle = Math.min(start + width, from.length);
   const end = Math.min(start + 2 * width, from.length);
+  if (middle >= end || isInOrder(words, from, middle, shape)) {
+    to.set(from.subarray(start, end), start);
+    return;
+  }
   let left = start;
   let right = middle;
   for (let out = start; out < end; out++) {
@@ -84,6 +88,17 @@ function mergeHalves(
           0);
     to[out] = from[takeLeft ? left++ : right++] as number;
   }
+}
+
+/** Whether the record before `middle` belongs before the one there. */
+function isInOrder(
+  words: Uint32Array,
+  offsets: Uint32Array,
+  middle: number,
+  { keyWords }: RecordShape,
+): boolean {
+  const before = offsets[middle - 1] as number;
+  return compareWords(words, before, words, offsets[middle] as number, keyWords) <= 0;
 }
 
 export function cursorOver(words: Uint32Array, offsets: Uint32Array): Cursor {
