@@ -3,6 +3,7 @@
 // working.
 
 import type { Http2Server, ServerHttp2Session, Settings } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { Server } from '@grpc/grpc-js';
 import { assert } from '../base/assert.js';
 import { limits } from '../limits.js';
@@ -26,14 +27,19 @@ export function limitMetadata(server: Server): void {
 }
 
 export interface Sessions {
-  /** Ends every connection: without channelz, grpc-js itself no longer knows them. */
+  /** Ends every connection, also one that has said nothing yet; grpc-js knows none of them. */
   readonly endAll: () => Promise<void>;
 }
 
 /** After binding: knows the connections, and closes one that never speaks HTTP/2. */
 export function watchSessions(server: Server): Sessions {
   const open = new Set<ServerHttp2Session>();
+  const sockets = new Set<Socket>();
   for (const http2Server of inside(server).http2Servers.keys()) {
+    http2Server.on('connection', (socket: Socket) => {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+    });
     http2Server.on('session', (session: ServerHttp2Session) => {
       replaceStreamTable(session);
       open.add(session);
@@ -50,6 +56,7 @@ export function watchSessions(server: Server): Sessions {
       for (const session of open) session.close();
       if (open.size > 0) await new Promise((resolve) => setTimeout(resolve, FLUSH_MS));
       for (const session of open) session.destroy();
+      for (const socket of sockets) socket.destroy();
     },
   };
 }

@@ -115,10 +115,12 @@ export async function openJournal(options: OpenOptions, replay: Replay): Promise
   });
   let saving = Promise.resolve();
   function saveIdentity(): Promise<void> {
-    saving = saving.then(async () => {
+    const save = async () => {
       identity = { ...identity, lastSequence: journal.syncedSequence() };
       await writeIdentity(directory, identity);
-    });
+    };
+    // One that failed was its caller's to report.
+    saving = saving.then(save, save);
     return saving;
   }
   saveOnRotation = () => {
@@ -126,7 +128,8 @@ export async function openJournal(options: OpenOptions, replay: Replay): Promise
   };
   const close = async () => {
     await journal.close();
-    await saving;
+    // A failed save was told to whoever asked for it.
+    await saving.catch(() => undefined);
   };
   return {
     journal: { ...journal, close },

@@ -115,15 +115,19 @@ export function* scanJournal(
     checkNumber(segment, result?.segment ?? from.segment - 1, begin);
     const walked = yield* scanOne(segment, files, uuid, begin);
     const { end } = walked;
-    if (end.kind === 'damaged') throw new JournalDamaged(segment, end.place, end.reason);
+    if (end.kind === 'damaged') {
+      const first = end.place.sequence === begin.sequence;
+      if (result?.kind === 'torn' && first) throw tornInside(segments, result);
+      throw new JournalDamaged(segment, end.place, end.reason);
+    }
     const empty = end.kind === 'clean' && end.place.sequence === begin.sequence;
     if (empty && result !== undefined) {
       // Made ahead: it does not move the end, and nothing may follow it.
       yield* checkAllEmpty(segments, segment, files, uuid, end.place);
       break;
     }
-    if (result?.kind === 'torn') throw tornInside(segments, result);
-    if (result?.kind === 'clean') {
+    // What is torn before a batch that chains to the one before it was the trailer: seal it again.
+    if (result !== undefined && result.kind !== 'sealed') {
       unsealed.push({ number: result.segment, place: result.place });
     }
     place = end.place;

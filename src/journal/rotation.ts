@@ -182,7 +182,11 @@ export function openRotation(options: RotationOptions): Rotation {
       }
       rotate(end);
       const last = offset + needed + END_BYTES;
-      if (last > capacity()) current.handle.truncateSync(last);
+      if (last > capacity()) {
+        bytes += last - capacity();
+        current.handle.truncateSync(last);
+        current = { ...current, bytes: last };
+      }
       return true;
     },
     refusal(use, pendingBytes) {

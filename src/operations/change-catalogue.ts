@@ -10,18 +10,20 @@ export async function changeCatalogue(core: Core, next: CatalogueDocument): Prom
   const document = JSON.stringify(next);
   const note = core.fold.tables.notes.get(keys.catalogue);
   if (note?.text === document) return false;
-  if (note !== undefined) refuseChangedMeters(JSON.parse(note.text) as CatalogueDocument, next);
+  refuseChangedMeters(core, next);
   const version = (note?.version ?? 0) + 1;
   commit(core, { kind: 'catalogue', atMs: core.clock.wallMs(), version, document });
   await core.journal.drain();
   return true;
 }
 
-/** What was counted is kept in quanta of the meter: another scale would change its meaning. */
-function refuseChangedMeters(before: CatalogueDocument, after: CatalogueDocument): void {
-  const meters = new Map(before.meters.map((meter) => [meter.key, meter]));
-  for (const { key, scale, aggregation } of after.meters) {
-    const known = meters.get(key);
+/**
+ * What was counted is kept in quanta of the meter: another scale would change its meaning, also
+ * where a catalogue in between did not have the meter.
+ */
+function refuseChangedMeters(core: Core, next: CatalogueDocument): void {
+  for (const { key, scale, aggregation } of next.meters) {
+    const known = core.fold.meterKind(key);
     if (known === undefined) continue;
     if (known.scale === scale && known.aggregation === aggregation) continue;
     throw new Failure(

@@ -5,7 +5,7 @@ import { Outcome } from '../../generated/ts/tollgate/v1/usage_event.js';
 import type { EpochMs, Quanta, Sequence } from '../base/units.js';
 import { DAY_MS } from '../base/units.js';
 import { matches, valuesOf } from '../domain/metering/dimensions.js';
-import type { Meter } from '../domain/metering/meter.js';
+import { type Meter, otherLabels } from '../domain/metering/meter.js';
 import type { Counted } from '../domain/quota/counted.js';
 import { type Decision, decide, fits, type RuleState } from '../domain/quota/decide.js';
 import type { Labels, RecordEntry } from '../journal/entry.js';
@@ -271,8 +271,7 @@ function rollupOf(
     if (meter.rollupKeys.some((key) => priced?.has(key))) {
       return exhausted(`meter ${meter.key} has ${meter.labelSetsMax} label sets this month`);
     }
-    const other = meter.rollupKeys.map((key): readonly [string, string] => [key, 'other']);
-    return { rollup: other, labelSet: undefined, overflowed: true };
+    return { rollup: otherLabels(meter), labelSet: undefined, overflowed: true };
   }
   if (account === undefined) return { rollup, labelSet: undefined, overflowed: false };
   const fault = subjectFault(core, account, meter, eventTimeMs, subject, known?.id);

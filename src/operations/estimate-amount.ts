@@ -16,7 +16,7 @@ import type { Dimensions } from '../domain/metering/dimensions.js';
 import type { Meter } from '../domain/metering/meter.js';
 import type { Plan } from '../domain/plans/catalogue.js';
 import { AMOUNT_SCALE, ratePerUnit } from '../domain/pricing/per-unit.js';
-import { type Price, priceFor, versionAt } from '../domain/pricing/price.js';
+import { type Price, type PriceVersion, priceFor, versionAt } from '../domain/pricing/price.js';
 import type { Account } from '../state/account.js';
 import { labelsOf, readCells } from '../state/totals.js';
 import type { Core } from './core.js';
@@ -32,6 +32,8 @@ export interface Intended {
   readonly isDelta: boolean;
   /** UNIQUE: the value. LAST: the source. */
   readonly subject: string;
+  /** LAST: a level that is older than its source's changes nothing. Undefined: now. */
+  readonly timeMs?: EpochMs | undefined;
 }
 
 /** What several of them cost together: what is included is used up once. */
@@ -42,34 +44,47 @@ export function estimateAmount(
   intended: readonly Intended[],
   atMs: EpochMs,
 ): Decimal {
-  const positions = new Map<Price, Position>();
+  const positions = new Map<Price | undefined, Position>();
   let sum: Fraction = NOTHING;
   for (const each of intended) {
     const { meter, dimensions } = each;
     const prices = plan.prices.get(meter.key) ?? NO_PRICES;
     const price = priceFor(prices, dimensions, atMs);
-    const version = price && versionAt(price, atMs);
-    if (price === undefined || version === undefined) {
-      sum = addFractions(sum, unpriced(each));
-      continue;
-    }
-    // Only what is included, or what does not simply add up, depends on what was used before.
-    const simple = version.included === 0n && isSum(meter);
+    const rate = rateOf(meter, price && versionAt(price, atMs));
+    if (rate === undefined) continue;
     const position =
       positions.get(price) ??
-      (simple ? openPosition() : usedUnder(core, account, meter, price, prices, atMs));
+      (rate.addsUp ? openPosition() : usedUnder(core, account, meter, price, prices, atMs));
     positions.set(price, position);
-    const before = ratePerUnit(version, position.value, meter.scale);
+    const before = rate.amountOf(position.value);
     move(position, each);
-    const after = ratePerUnit(version, position.value, meter.scale);
+    const after = rate.amountOf(position.value);
     sum = addFractions(sum, subtractFractions(after, before));
   }
   return fractionToDecimal(sum, AMOUNT_SCALE);
 }
 
-function unpriced({ meter, quanta }: Intended): Fraction {
-  if (meter.unpriced.kind !== 'default') return NOTHING;
-  return fractionOf(multiply(meter.unpriced.amount, { units: quanta, scale: meter.scale }));
+interface Rate {
+  readonly amountOf: (quanta: Quanta) => Fraction;
+  /** The amount of more usage does not depend on what was used before. */
+  readonly addsUp: boolean;
+}
+
+/** Undefined where usage that no price covers costs nothing. */
+function rateOf(meter: Meter, version: PriceVersion | undefined): Rate | undefined {
+  const { unpriced, scale } = meter;
+  if (version !== undefined) {
+    return {
+      amountOf: (quanta) => ratePerUnit(version, quanta, scale),
+      addsUp: version.included === 0n && isSum(meter),
+    };
+  }
+  if (unpriced.kind !== 'default') return undefined;
+  const { amount } = unpriced;
+  return {
+    amountOf: (units) => fractionOf(multiply(amount, { units, scale })),
+    addsUp: isSum(meter),
+  };
 }
 
 function isSum({ aggregation }: Meter): boolean {
@@ -80,14 +95,15 @@ function isSum({ aggregation }: Meter): boolean {
 interface Position {
   value: Quanta;
   readonly values: Set<string>;
-  readonly levels: Map<string, Quanta>;
+  readonly levels: Map<string, { readonly quanta: Quanta; readonly timeMs: EpochMs }>;
 }
 
 function openPosition(): Position {
   return { value: 0n, values: new Set(), levels: new Map() };
 }
 
-function move(position: Position, { meter, quanta, isDelta, subject }: Intended): void {
+function move(position: Position, intended: Intended): void {
+  const { meter, quanta, isDelta, subject, timeMs = Number.POSITIVE_INFINITY } = intended;
   switch (meter.aggregation) {
     case 'SUM':
     case 'COUNT':
@@ -101,9 +117,11 @@ function move(position: Position, { meter, quanta, isDelta, subject }: Intended)
       position.values.add(subject);
       return;
     case 'LAST': {
-      const before = position.levels.get(subject) ?? 0n;
+      const known = position.levels.get(subject);
+      if (known !== undefined && timeMs < known.timeMs) return;
+      const before = known?.quanta ?? 0n;
       const level = isDelta ? before + quanta : quanta;
-      position.levels.set(subject, level);
+      position.levels.set(subject, { quanta: level, timeMs });
       position.value += level - before;
     }
   }
@@ -113,7 +131,7 @@ function usedUnder(
   core: Core,
   account: Account | undefined,
   meter: Meter,
-  price: Price,
+  price: Price | undefined,
   prices: readonly Price[],
   atMs: EpochMs,
 ): Position {
@@ -123,7 +141,7 @@ function usedUnder(
   if (meter.aggregation === 'LAST') {
     for (const [source, level] of core.fold.levels(account, meter.key)?.sources ?? []) {
       if (!covers(new Map(level.labels))) continue;
-      position.levels.set(source, level.quanta);
+      position.levels.set(source, level);
       position.value += level.quanta;
     }
     return position;

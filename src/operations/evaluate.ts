@@ -4,13 +4,14 @@
 import type { EpochMs, Quanta } from '../base/units.js';
 import { cellValue, emptyCell, mergeCell } from '../domain/metering/cell.js';
 import { type Dimensions, matches, valuesOf } from '../domain/metering/dimensions.js';
-import type { Meter } from '../domain/metering/meter.js';
+import { type Meter, otherLabels } from '../domain/metering/meter.js';
 import type { Counted } from '../domain/quota/counted.js';
 import type { RuleState } from '../domain/quota/decide.js';
 import type { Rule, Window } from '../domain/quota/rule.js';
 import type { CounterChange } from '../journal/entry.js';
 import type { Account } from '../state/account.js';
-import { seenMark, takesWindow, windowOf } from '../state/counter.js';
+import { mayHaveDropped, seenMark, takesWindow, windowOf } from '../state/counter.js';
+import { labelText } from '../state/fold.js';
 import { keys } from '../state/tables.js';
 import { labelsOf, onGrid, readCells } from '../state/totals.js';
 import type { Counter, CounterWindow } from '../state/values.js';
@@ -79,14 +80,22 @@ function counterPlace(request: Request, standing: Standing): string {
   return pendingKey(orgId, meter.key, combination, standing.scopeValues, standing.startMs);
 }
 
-/** The standing is of now; usage counts in the window of its event time. */
-export function inEventWindow(core: Core, request: Request, standing: Standing): Standing {
-  const { counted, startMs, endMs } = standing;
+/**
+ * The standing is of now; usage counts in the window of its event time. Undefined where that window
+ * is not kept any more: then only the totals count it.
+ */
+export function inEventWindow(
+  core: Core,
+  request: Request,
+  standing: Standing,
+): Standing | undefined {
+  const { counted, counter, startMs, endMs } = standing;
   const eventTimeMs = request.eventTimeMs ?? request.nowMs;
-  const same =
-    counted.rule.window === 'FIXED_FROM_FIRST_USE' ||
-    (eventTimeMs >= startMs && (endMs === undefined || eventTimeMs < endMs));
-  return same ? standing : standingAt(core, request, counted, eventTimeMs);
+  if (counted.rule.window === 'FIXED_FROM_FIRST_USE') return standing;
+  if (eventTimeMs >= startMs && (endMs === undefined || eventTimeMs < endMs)) return standing;
+  const own = counted.windowAt(eventTimeMs);
+  if (counter !== undefined && !takesWindow(counter, own.startMs, startMs)) return undefined;
+  return standingAt(core, request, counted, eventTimeMs);
 }
 
 /** Notes what this request will change, for the parts of its command that come after it. */
@@ -99,7 +108,9 @@ export function notePending(
   const { orgId, meter, subject, quanta, dimensions } = request;
   for (const standing of standings) {
     if (standing === undefined || meter.aggregation === 'MAX') continue;
-    const place = counterPlace(request, inEventWindow(core, request, standing));
+    const own = inEventWindow(core, request, standing);
+    if (own === undefined) continue;
+    const place = counterPlace(request, own);
     pending.added.set(place, (pending.added.get(place) ?? 0n) + standing.requested);
     if (meter.aggregation === 'UNIQUE') pending.values.add(pendingKey(place, subject));
   }
@@ -111,10 +122,9 @@ export function notePending(
   pending.levels.set(place, { quanta, timeMs, labels: [...dimensions] });
 }
 
-/** How an event changes a counter; undefined where its window is not kept any more. */
-export function counterChange(request: Request, standing: Standing): CounterChange | undefined {
-  const { counter, startMs, used, requested } = standing;
-  if (counter !== undefined && !takesWindow(counter, startMs)) return undefined;
+/** How an event changes a counter. */
+export function counterChange(request: Request, standing: Standing): CounterChange {
+  const { startMs, used, requested } = standing;
   let delta = requested;
   if (request.meter.aggregation === 'LAST') delta = 0n;
   else if (request.meter.aggregation === 'MAX') delta = requested > used ? requested - used : 0n;
@@ -152,8 +162,9 @@ export function standingAt(
   if (meter.aggregation === 'LAST') {
     used = account === undefined ? 0n : levelOf(core, account, meter, rule, scopeValues);
     base = window === undefined ? 0n : undefined;
-  } else if (window === undefined || hasMissed(core, request, counted, counter, startMs)) {
-    const opening = account === undefined ? NEW : openingOf(core, account, meter, counted, span);
+  } else if (window === undefined || hasMissed(core, request, counted, window)) {
+    const dropped = counter !== undefined && mayHaveDropped(counter, startMs);
+    const opening = openingOf(core, request, counted, span, dropped);
     used = opening.base;
     base = opening.base;
     sinceMs = opening.sinceMs;
@@ -173,20 +184,18 @@ export function standingAt(
   return { counted, counter, scopeValues, startMs, endMs, used, requested, base, sinceMs };
 }
 
-/** The combination was not counted for a while: its counter stood still meanwhile. */
+/** The combination was not counted for a while: its window stood still meanwhile. */
 function hasMissed(
   core: Core,
-  request: Request,
+  { orgId, meter }: Request,
   counted: Counted,
-  counter: Counter | undefined,
-  startMs: EpochMs,
+  window: CounterWindow,
 ): boolean {
   // Hot path: changed under this very catalogue, so counted all along.
-  if (counter === undefined || counter.version === catalogueOf(core).version) return false;
+  if (window.version === catalogueOf(core).version) return false;
   if (counted.rule.window === 'FIXED_FROM_FIRST_USE') return false;
-  const { orgId, meter } = request;
   const since = core.fold.countedSince(orgId, meter.key, counted.combination);
-  return since.atMs > startMs && counter.version < since.version;
+  return since.atMs > window.startMs && window.version < since.version;
 }
 
 function isIdle(core: Core, counter: Counter | undefined, nowMs: EpochMs): boolean {
@@ -263,28 +272,26 @@ function fixedWindow(rule: Rule, counter: Counter | undefined, nowMs: EpochMs): 
 }
 
 /**
- * What a window that starts now has missed. Nothing, where its combination was counted all along;
- * else the totals tell, where they can: no scope, and a match on rollup keys only.
+ * What a window that begins to be counted now has missed: nothing, where its combination was counted
+ * all along and it is new. Else the totals tell, where they can: no scope, and a match on rollup keys
+ * of which none was put under `other`.
  */
 function openingOf(
   core: Core,
-  account: Account,
-  meter: Meter,
+  { orgId, account, meter, nowMs }: Request,
   counted: Counted,
   span: Window,
+  dropped: boolean,
 ): { readonly base: Quanta; readonly sinceMs: EpochMs | undefined } {
   const { rule, combination } = counted;
-  const { orgId } = account.organisation;
+  if (account === undefined || rule.window === 'FIXED_FROM_FIRST_USE') return NEW;
   const { atMs: sinceMs } = core.fold.countedSince(orgId, meter.key, combination);
   // An event may be ahead of its time and so lie in a window that began after the rule came.
   const whole = sinceMs === 0 || sinceMs + core.settings.eventFutureMs <= span.startMs;
-  if (whole || rule.window === 'FIXED_FROM_FIRST_USE') return NEW;
-  const answerable =
-    rule.scope.length === 0 &&
-    meter.aggregation !== 'UNIQUE' &&
-    onGrid(span.startMs) &&
-    rule.match.every(([key]) => meter.rollupKeys.includes(key));
-  if (!answerable) return { base: 0n, sinceMs };
+  if (whole && !dropped) return NEW;
+  if (!canAnswer(core, account, meter, rule, span)) {
+    return { base: 0n, sinceMs: dropped ? nowMs : sinceMs };
+  }
   const endMs = span.endMs ?? Number.MAX_SAFE_INTEGER - (Number.MAX_SAFE_INTEGER % 900_000);
   const { key, aggregation } = meter;
   const sum = emptyCell();
@@ -293,6 +300,21 @@ function openingOf(
     if (matches(rule.match, labels)) mergeCell(sum, cell, aggregation);
   }
   return { base: cellValue(sum, aggregation), sinceMs: undefined };
+}
+
+/** Whether the totals know what a rule would have counted in a window. */
+function canAnswer(
+  core: Core,
+  account: Account,
+  meter: Meter,
+  rule: Rule,
+  { startMs }: Window,
+): boolean {
+  if (rule.scope.length > 0 || meter.aggregation === 'UNIQUE' || !onGrid(startMs)) return false;
+  if (rule.match.length === 0) return true;
+  const other = labelText(otherLabels(meter));
+  const overflowed = core.fold.labelSet(account, meter.key, other) !== undefined;
+  return !overflowed && rule.match.every(([key]) => meter.rollupKeys.includes(key));
 }
 
 /** LAST: the sum of the sources that a rule covers. Levels are always known whole. */

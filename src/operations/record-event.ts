@@ -36,7 +36,7 @@ export function recordEvent(
     quanta: checked.quanta,
     amountText: event.amountText,
     eventTimeMs,
-    late: settled === 'late' || isLate(core, eventTimeMs, nowMs),
+    late: settled === 'late',
     timeDefaulted: event.eventTimeMs === undefined,
     unknownTier: checked.unknownTier !== undefined,
     catalogueVersion: catalogueOf(core).version,
@@ -61,18 +61,13 @@ export function ensureOrganisation(core: Core, orgId: string, nowMs: EpochMs): v
   commit(core, { kind: 'organisation', atMs: nowMs, orgId, number });
 }
 
-/** Late: the calendar month of the event is over. */
-export function isLate(core: Core, eventTimeMs: EpochMs, nowMs: EpochMs): boolean {
-  return eventTimeMs < core.monthAt(nowMs).startMs;
-}
-
 function changesOf(core: Core, checked: Recordable): Pick<RecordEntry, 'counters' | 'thresholds'> {
   const counters: CounterChange[] = [];
   const levels = checked.meter.aggregation === 'LAST';
   for (const standing of checked.standings) {
     if (levels || standing === undefined) continue;
-    const change = counterChange(checked.request, inEventWindow(core, checked.request, standing));
-    if (change !== undefined) counters.push(change);
+    const own = inEventWindow(core, checked.request, standing);
+    if (own !== undefined) counters.push(counterChange(checked.request, own));
   }
   const thresholds: ThresholdCrossing[] = [];
   for (const state of checked.states) addCrossings(core, checked, state, counters, thresholds);
@@ -100,9 +95,8 @@ function addCrossings(
     const standing = checked.standings.find(
       (each) => each?.counted.combination === rule.combination,
     );
-    const made = standing && counterChange(checked.request, standing);
-    if (made === undefined) return;
-    index = counters.push(made) - 1;
+    if (standing === undefined) return;
+    index = counters.push(counterChange(checked.request, standing)) - 1;
   }
   const { account, meter } = checked;
   const target = counters[index] as CounterChange;
@@ -151,7 +145,7 @@ function settleState(state: RuleState, counters: readonly CounterChange[]): void
 function count(core: Core, checked: Recordable, entry: RecordEntry): void {
   const { metrics } = core;
   metrics.events.recorded.add();
-  if (entry.late) metrics.lateEvents.add();
+  if (entry.eventTimeMs < core.monthAt(entry.atMs).startMs) metrics.lateEvents.add();
   if (entry.timeDefaulted) metrics.defaultedTimes.add();
   if (checked.overflowed) metrics.labelOverflow.add();
   if (entry.thresholds.length > 0) metrics.thresholds.add(entry.thresholds.length);

@@ -122,7 +122,14 @@ function amountOf(core: Core, checked: Recordable): string {
   const { account, meter, quanta, eventTimeMs, terms, event, request } = checked;
   const { plan } = terms.terms;
   const { dimensions } = event;
-  const intended = { meter, dimensions, quanta, isDelta: false, subject: request.subject };
+  const intended = {
+    meter,
+    dimensions,
+    quanta,
+    isDelta: false,
+    subject: request.subject,
+    timeMs: eventTimeMs,
+  };
   return formatDecimal(estimateAmount(core, account, plan, [intended], eventTimeMs));
 }
 

@@ -48,8 +48,8 @@ export function reserve(core: Core, request: ReserveRequest): Answer<ReserveResp
   const ttlMs = parseDuration(request.ttl, 'ttl', TTL, faults);
   if (request.items.length === 0) faults.add('items', 'must hold at least one item');
   const parsed = parseItems(request.items, faults);
-  const fingerprint = fingerprintOf(core, parsed, ttlMs, request.allowPartial);
   const open = core.fold.holds.find(orgId, reservationId);
+  const fingerprint = fingerprintOf(core, parsed, open, ttlMs, request.allowPartial);
   if (open !== undefined) return again(core, open, fingerprint, parsed);
   const past = findEnded(core, orgId, reservationId);
   if (past !== undefined) throw ended(past.entry);
@@ -81,17 +81,18 @@ export function reserve(core: Core, request: ReserveRequest): Answer<ReserveResp
   return grantedAnswer(granted.checked, held, nowMs + ttlMs, sequence);
 }
 
-/** On meters that count events an absent amount is 1. */
+/** On meters that count events an absent amount is 1; what is held knows a meter that is gone. */
 function fingerprintOf(
   core: Core,
   items: readonly ParsedItem[],
+  open: Hold | undefined,
   ttlMs: number,
   partial: boolean,
 ): number {
   const { meters } = catalogueOf(core);
   const parts = items.map((item) => {
-    const meter = meters.get(item.meter);
-    const absent = meter !== undefined && countsEvents(meter.aggregation) ? '1' : '';
+    const known = meters.get(item.meter) ?? open?.items.find(({ meter }) => meter === item.meter);
+    const absent = known !== undefined && countsEvents(known.aggregation) ? '1' : '';
     const amount = item.amountText || absent;
     return `${item.meter}\u0000${amount}\u0000${dimensionsText(item.dimensions)}`;
   });

@@ -1,5 +1,6 @@
-// Quota counters. A counter keeps the two latest windows that were used: the current one, and the
-// one before it for late usage. An older event touches only the totals.
+// Quota counters. A counter keeps the three latest windows that were used: the current one, the one
+// before it for late usage, and the one after it for events a few minutes ahead. An older event
+// touches only the totals, except in the window of now: a clock that was set back is still bounded.
 
 import { assert } from '../base/assert.js';
 import type { EpochMs } from '../base/units.js';
@@ -7,25 +8,32 @@ import type { CounterChange, RecordEntry } from '../journal/entry.js';
 import { kept } from './kept.js';
 import type { Counter, CounterWindow } from './values.js';
 
-const WINDOWS_KEPT = 2;
+const WINDOWS_KEPT = 3;
 
 export function emptyCounter(key: string): Counter {
-  return { key, ...kept(), windows: [], reserved: 0n, touchedMs: 0, version: 0 };
+  return { key, ...kept(), windows: [], reserved: 0n, touchedMs: 0 };
 }
 
-export function windowOf(counter: Counter, startMs: EpochMs): CounterWindow | undefined {
-  const { windows } = counter;
+export function windowOf({ windows }: Counter, startMs: EpochMs): CounterWindow | undefined {
   const first = windows[0];
   if (first === undefined || first.startMs === startMs) return first;
-  const second = windows[1];
-  return second?.startMs === startMs ? second : undefined;
+  for (let i = 1; i < windows.length; i++) {
+    if (windows[i]?.startMs === startMs) return windows[i];
+  }
+  return undefined;
 }
 
-/** Whether a window that starts then may be counted: it is kept, or newer than what is. */
-export function takesWindow(counter: Counter, startMs: EpochMs): boolean {
+/** Whether a window that starts then is counted: it is kept, newer than what is, or that of now. */
+export function takesWindow(counter: Counter, startMs: EpochMs, nowStartMs: EpochMs): boolean {
   const { windows } = counter;
   const oldest = windows[windows.length - 1];
-  return oldest === undefined || windows.length < WINDOWS_KEPT || startMs >= oldest.startMs;
+  if (oldest === undefined || windows.length < WINDOWS_KEPT) return true;
+  return startMs >= oldest.startMs || startMs === nowStartMs;
+}
+
+/** Whether a window that is not kept may have been: what was used in it is in the totals alone. */
+export function mayHaveDropped({ windows }: Counter, startMs: EpochMs): boolean {
+  return windows.length === WINDOWS_KEPT && startMs < (windows[0] as CounterWindow).startMs;
 }
 
 export function applyChange(
@@ -34,7 +42,6 @@ export function applyChange(
   { atMs, catalogueVersion }: Pick<RecordEntry, 'atMs' | 'catalogueVersion'>,
 ): CounterWindow {
   counter.touchedMs = Math.max(counter.touchedMs, atMs);
-  counter.version = catalogueVersion;
   let window = windowOf(counter, change.windowStartMs);
   if (change.base !== undefined) {
     if (window === undefined) window = insertWindow(counter, change);
@@ -45,6 +52,7 @@ export function applyChange(
   }
   assert(window !== undefined, 'a counter change without a base has its window');
   window.used += change.delta;
+  window.version = catalogueVersion;
   return window;
 }
 
@@ -62,10 +70,10 @@ function insertWindow(counter: Counter, change: CounterChange): CounterWindow {
     raised: [],
     raisedLimit: 0n,
     restarts: 0,
+    version: 0,
   };
+  if (counter.windows.length === WINDOWS_KEPT) counter.windows.pop();
   counter.windows.push(window);
   counter.windows.sort((a, b) => b.startMs - a.startMs);
-  counter.windows.length = Math.min(counter.windows.length, WINDOWS_KEPT);
-  assert(counter.windows.includes(window), 'only a window that is kept is counted');
   return window;
 }

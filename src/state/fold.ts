@@ -7,23 +7,32 @@ import type { Clock } from '../base/clock.js';
 import { DAY_MS, type EpochMs, MINUTE_MS, type Sequence } from '../base/units.js';
 import { intervalAt, UTC } from '../domain/metering/calendar.js';
 import { addEvent, type Cell, emptyCell, isLater } from '../domain/metering/cell.js';
+import type { Meter } from '../domain/metering/meter.js';
 import { type Catalogue, compileCatalogue } from '../domain/plans/catalogue.js';
 import type { CatalogueDocument } from '../domain/plans/document.js';
-import type { EndEntry, Entry, HoldItem, Labels, RecordEntry } from '../journal/entry.js';
+import type {
+  CatalogueEntry,
+  EndEntry,
+  Entry,
+  HoldItem,
+  Labels,
+  RecordEntry,
+} from '../journal/entry.js';
 import type { Account, MeterAccount, PagePointer } from './account.js';
 import { type Accounts, openAccounts } from './accounts.js';
 import { ALWAYS, type CountedSince, countedSince, type Since, sinceOf } from './combinations.js';
 import { applyChange, seenMark } from './counter.js';
+import { addedCounters } from './hold-rules.js';
 import { type Holds, openHolds } from './holds.js';
 import { eventIdKey, reservationIdKey } from './id-key.js';
 import type { Indexes } from './index/indexes.js';
 import { kept } from './kept.js';
 import type { Store } from './store.js';
 import { type Bucket, keys, LABEL_SETS_PER_PAGE, openTables, type Tables } from './tables.js';
-import type { LabelSet, Page } from './values.js';
+import type { Hold, LabelSet, Page } from './values.js';
 
 /** Windows in which a value was seen: a counter keeps no more. */
-const SEEN_MARKS = 2;
+const SEEN_MARKS = 3;
 
 export const QUARTER_MS = 15 * MINUTE_MS;
 
@@ -34,11 +43,16 @@ export interface Hint {
   readonly labelSet: LabelSet | undefined;
 }
 
+/** Quanta mean nothing without these. */
+export type MeterKind = Pick<Meter, 'scale' | 'aggregation'>;
+
 export interface Fold extends Omit<Accounts, 'counterToChange'> {
   readonly tables: Tables;
   readonly holds: Holds;
   readonly catalogue: () => Catalogue | undefined;
   readonly organisations: () => number;
+  /** What a meter was in any catalogue that ever was: it can be nothing else. */
+  readonly meterKind: (meter: string) => MeterKind | undefined;
   /** Since when a combination of the catalogue is counted for an organisation. */
   readonly countedSince: (orgId: string, meter: string, combination: string) => Since;
   readonly page: (
@@ -73,6 +87,8 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
   let organisations = organisationCount?.version ?? 0;
   const savedSince = tables.notes.get(keys.combinations);
   let since: CountedSince = new Map(savedSince && JSON.parse(savedSince.text));
+  const savedKinds = tables.notes.get(keys.meterKinds);
+  const meterKinds = new Map<string, MeterKind>(savedKinds && JSON.parse(savedKinds.text));
 
   /** The id of the entry's label set; new ones are counted in the month of the event. */
   function labelSetToUse(
@@ -215,7 +231,36 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     at.levels.total += quanta - (before?.quanta ?? 0n);
   }
 
-  function changeReserved(orgId: string, items: readonly HoldItem[], sign: 1n | -1n): void {
+  function applyCatalogue({ version, document, atMs }: CatalogueEntry): void {
+    const next = compileCatalogue(parseDocument(document), version);
+    catalogue = next;
+    since = countedSince(next, since, organisations === 0 ? 0 : atMs);
+    for (const { key, scale, aggregation } of next.meters.values()) {
+      meterKinds.set(key, { scale, aggregation });
+    }
+    saveNote(tables, keys.catalogue, version, document);
+    saveNote(tables, keys.combinations, version, JSON.stringify([...since]));
+    saveNote(tables, keys.meterKinds, version, JSON.stringify([...meterKinds]));
+    for (const hold of holds.all()) reserveInNewRules(hold, next);
+  }
+
+  function reserveInNewRules(hold: Hold, of: Catalogue): void {
+    const added = hold.items.map((item) => {
+      return { meter: item.meter, counters: addedCounters(item, hold.orgId, of) };
+    });
+    if (added.every(({ counters }) => counters.length === 0)) return;
+    changeReserved(hold.orgId, added, 1n);
+    const items = hold.items.map((item, i) => {
+      return { ...item, counters: [...item.counters, ...(added[i]?.counters ?? [])] };
+    });
+    holds.put({ ...hold, items });
+  }
+
+  function changeReserved(
+    orgId: string,
+    items: readonly Pick<HoldItem, 'meter' | 'counters'>[],
+    sign: 1n | -1n,
+  ): void {
     const of = present(account(orgId), 'the organisation of a hold');
     for (const item of items) {
       meterAccount(of, item.meter);
@@ -264,10 +309,7 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
         applyRecord(entry, sequence, crc, hint);
         return;
       case 'catalogue':
-        catalogue = compileCatalogue(parseDocument(entry.document), entry.version);
-        since = countedSince(catalogue, since, organisations === 0 ? 0 : entry.atMs);
-        saveNote(tables, keys.catalogue, entry.version, entry.document);
-        saveNote(tables, keys.combinations, entry.version, JSON.stringify([...since]));
+        applyCatalogue(entry);
         return;
       case 'organisation':
         tables.organisations.add({
@@ -307,6 +349,7 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     holds,
     catalogue: () => catalogue,
     organisations: () => organisations,
+    meterKind: (meter) => meterKinds.get(meter),
     countedSince: (orgId, meter, combination) =>
       sinceOf(since, orgId, meter, combination) ?? ALWAYS,
     account,

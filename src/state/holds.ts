@@ -12,6 +12,7 @@ import type { Hold, HoldSlot } from './values.js';
 export interface Holds {
   readonly find: (orgId: string, reservationId: string) => Hold | undefined;
   readonly ofOrganisation: (orgId: string) => readonly Hold[];
+  readonly all: () => readonly Hold[];
   readonly open: () => number;
   /** Open holds of an organisation: bounded. */
   readonly openOf: (orgId: string) => number;
@@ -67,6 +68,8 @@ export function openHolds(table: Table<HoldSlot>, clock: Clock): Holds {
     find: (orgId, reservationId) => entry(orgId, reservationId)?.hold,
     ofOrganisation: (orgId) =>
       [...(byOrganisation.get(orgId)?.values() ?? [])].map(({ hold }) => hold),
+    all: () =>
+      [...byOrganisation.values()].flatMap((own) => [...own.values()].map(({ hold }) => hold)),
     open: () => open,
     openOf: (orgId) => byOrganisation.get(orgId)?.size ?? 0,
     put(hold) {
@@ -78,8 +81,10 @@ export function openHolds(table: Table<HoldSlot>, clock: Clock): Holds {
         link(hold, slot);
         return;
       }
+      // The clock may have been set since: only another end is another deadline.
+      const moved = existing.hold.expiresMs !== hold.expiresMs;
       existing.hold = hold;
-      existing.deadlineMs = deadlineOf(hold.expiresMs);
+      if (moved) existing.deadlineMs = deadlineOf(hold.expiresMs);
       nextDeadlineMs = Math.min(nextDeadlineMs, existing.deadlineMs);
     },
     remove(orgId, reservationId) {

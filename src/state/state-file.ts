@@ -4,12 +4,13 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
+import { Failure } from '../base/failure.js';
 import type { Sequence } from '../base/units.js';
 import type { Pace } from './index/pace.js';
 import { type CapturedValue, openValue, type Reader, sealValue } from './store.js';
 
 /** Changes of the values' encoding: another number means that the state is built again. */
-const FORMAT = 1;
+const FORMAT = 2;
 const APPLIED_KEY = Buffer.from('!applied');
 const DIRECTORY = 'state';
 const MARKER = 'state.open';
@@ -64,7 +65,13 @@ export function openStateFile(directory: string): StateFile {
   const database = openDatabase(path);
   return {
     reader: {
-      get: (key) => database.get(key),
+      get(key) {
+        try {
+          return database.get(key);
+        } catch (error) {
+          throw damageOr(error);
+        }
+      },
       range: (prefix) => rangeOf(database, prefix),
     },
     applied() {
@@ -75,14 +82,18 @@ export function openStateFile(directory: string): StateFile {
     },
     async commit(values, applied, pace) {
       const seal = sealValue(APPLIED_KEY, JSON.stringify({ format: FORMAT, ...applied }));
-      await database.childTransaction(async () => {
-        for (let i = 0; i < values.length; i++) {
-          const { key, value } = values[i] as CapturedValue;
-          database.put(key, value);
-          if (i % VALUES_PER_CHECK === 0 && pace.due()) await pace.turn();
-        }
-        database.put(APPLIED_KEY, seal);
-      });
+      try {
+        await database.childTransaction(async () => {
+          for (let i = 0; i < values.length; i++) {
+            const { key, value } = values[i] as CapturedValue;
+            database.put(key, value);
+            if (i % VALUES_PER_CHECK === 0 && pace.due()) await pace.turn();
+          }
+          database.put(APPLIED_KEY, seal);
+        });
+      } catch (error) {
+        throw damageOr(error);
+      }
     },
     async close() {
       await database.close();
@@ -118,4 +129,11 @@ function* rangeOf(
   for (const { key, value } of database.getRange({ start, end })) {
     yield { key: key.toString(), value: Buffer.from(value) };
   }
+}
+
+/** A page that is not what LMDB wrote shows only when it is read: then it is damage like any other. */
+function damageOr(error: unknown): unknown {
+  const text = error instanceof Error ? error.message : String(error);
+  if (!/MDB_(CORRUPTED|PAGE_NOTFOUND)/.test(text)) return error;
+  return new Failure('STATE_DAMAGED', `LMDB: ${text}`, { cause: error });
 }

@@ -88,4 +88,5 @@ export const keys = {
   catalogue: keyOf('m', 'catalogue'),
   organisations: keyOf('m', 'organisations'),
   combinations: keyOf('m', 'combinations'),
+  meterKinds: keyOf('m', 'meter_kinds'),
 } as const;

@@ -41,16 +41,16 @@ export interface CounterWindow {
   raisedLimit: Quanta;
   /** How often it began anew: after an idle time, or after it was not counted for a while. */
   restarts: number;
+  /** Catalogue version of the last change. */
+  version: number;
 }
 
-/** A quota counter: the two latest windows that were used, and what open holds reserve. */
+/** A quota counter: the latest windows that were used, and what open holds reserve. */
 export interface Counter extends Kept {
-  /** Latest first; one or two. */
+  /** Latest first; up to three. */
   windows: CounterWindow[];
   reserved: Quanta;
   touchedMs: EpochMs;
-  /** Catalogue version of the last change. */
-  version: number;
 }
 
 export interface LabelSet extends Kept {
@@ -73,7 +73,7 @@ export interface Levels extends Kept {
   total: Quanta;
 }
 
-/** UNIQUE: the latest two windows in which a counter has seen a value. */
+/** UNIQUE: the latest windows in which a counter has seen a value, as many as it keeps. */
 export interface SeenValue extends Kept {
   marks: string[];
 }
@@ -133,40 +133,40 @@ export const seriesCodec: Codec<Series> = {
   },
 };
 
-type WindowData = [number, string, number | null, number[], string, number];
+type WindowData = [number, string, number | null, number[], string, number, number];
 export const counterCodec: Codec<Counter> = {
   prefix: 'c',
-  encode: ({ windows, reserved, touchedMs, version }) => [
+  encode: ({ windows, reserved, touchedMs }) => [
     windows.map(encodeWindow),
     `${reserved}`,
     touchedMs,
-    version,
   ],
-  decode: (key, data: [WindowData[], string, number, number]) => decodeCounter(key, data),
+  decode: (key, data: [WindowData[], string, number]) => decodeCounter(key, data),
 };
 
 function encodeWindow(w: CounterWindow): WindowData {
-  return [w.startMs, `${w.used}`, w.sinceMs ?? null, w.raised, `${w.raisedLimit}`, w.restarts];
+  const since = w.sinceMs ?? null;
+  return [w.startMs, `${w.used}`, since, w.raised, `${w.raisedLimit}`, w.restarts, w.version];
 }
 
 function decodeCounter(
   key: string,
-  [windows, reserved, touchedMs, version]: [WindowData[], string, number, number],
+  [windows, reserved, touchedMs]: [WindowData[], string, number],
 ): Counter {
   return {
     key,
     ...kept(),
-    windows: windows.map(([startMs, used, sinceMs, raised, raisedLimit, restarts]) => ({
+    windows: windows.map(([startMs, used, sinceMs, raised, raisedLimit, restarts, version]) => ({
       startMs,
       used: BigInt(used),
       sinceMs: sinceMs ?? undefined,
       raised,
       raisedLimit: BigInt(raisedLimit),
       restarts,
+      version,
     })),
     reserved: BigInt(reserved),
     touchedMs,
-    version,
   };
 }
 

@@ -213,10 +213,7 @@ describe('a segment that a crash left unsealed', () => {
     expect(await sequencesOf(directory)).toEqual(upTo(2));
   });
 
-  // BUG: a trailer of which the disk took the end and not the beginning reads as a torn batch, and
-  // because the next segment holds batches the journal refuses to start. Those batches chain to the
-  // one before the trailer, so nothing is missing.
-  test.fails('may hold a part of its trailer', async () => {
+  test('may hold a part of its trailer', async () => {
     const { directory, path, end, trailer } = await unsealed(490);
     expect(end % 512).toBeGreaterThan(0);
     const boundary = Math.ceil(end / 512) * 512;

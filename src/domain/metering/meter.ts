@@ -30,6 +30,11 @@ export interface Meter {
   readonly unpriced: UnpricedPolicy;
 }
 
+/** Where usage stands in the totals beyond the cap on label sets. */
+export function otherLabels({ rollupKeys }: Meter): readonly (readonly [string, string])[] {
+  return rollupKeys.map((key) => [key, 'other'] as const);
+}
+
 /** COUNT and UNIQUE count things: every event is 1, and another quantity means nothing. */
 export function countsEvents(aggregation: Aggregation): boolean {
   return aggregation === 'COUNT' || aggregation === 'UNIQUE';

@@ -30,7 +30,7 @@ import {
   writeManifest,
 } from './manifest.js';
 import { mergeable } from './merge-policy.js';
-import { openPace } from './pace.js';
+import { openPace, type Pace } from './pace.js';
 import {
   type Cursor,
   cursorOver,
@@ -124,6 +124,7 @@ export function openIndexes(options: IndexesOptions): Indexes {
   const runs = open;
   removeStrangers(directory, manifest);
   const frozen: Tail[] = [];
+  let { nextFile } = manifest;
   let tail = createTail(tailIds, newestDayOf(manifest));
   const record = new Uint32Array(ID_RECORD.words);
 
@@ -161,15 +162,30 @@ export function openIndexes(options: IndexesOptions): Indexes {
     return limits.sliceMs * (1 + frozen.length + Math.floor(runs.ids.length / RUNS_PER_SLICE_MS));
   }
 
+  /** Merging takes long; tails that fill up meanwhile go first. */
+  function paceOfMerge(): Pace {
+    const pace = openPace(clock, sliceMs);
+    return {
+      due: pace.due,
+      async turn() {
+        await pace.turn();
+        await buildAll();
+      },
+    };
+  }
+
+  async function buildAll(): Promise<void> {
+    for (let target = frozen[0]; target !== undefined; target = frozen[0]) await build(target);
+  }
+
   async function build(target: Tail): Promise<void> {
     const pace = openPace(clock, sliceMs);
-    let nextFile = manifest.nextFile;
     const built: Partial<Record<IndexName, OpenRun>> = {};
     for (const name of NAMES) {
       const sorted = await target[name].sorted(pace);
       if (sorted.length === 0) continue;
       const cursor = cursorOver(target[name].words, sorted);
-      built[name] = await writeOne(name, nextFile++, cursor, sorted.length, target);
+      built[name] = await writeOne(name, cursor, sorted.length, target, pace);
     }
     await options.synced(target.lastSequence);
     for (const name of NAMES) {
@@ -178,20 +194,19 @@ export function openIndexes(options: IndexesOptions): Indexes {
     }
     // In the same step as the runs are listed: nothing is found twice.
     frozen.shift();
-    await save({ covered: target.lastSequence, nextFile });
+    await save({ covered: target.lastSequence });
   }
 
   async function writeOne(
     name: IndexName,
-    number: number,
     cursor: Cursor,
     records: number,
     span: Pick<RunMeta, 'day' | 'firstSequence' | 'lastSequence'>,
+    pace: Pace,
   ): Promise<OpenRun> {
-    const file = `${name}-${String(number).padStart(8, '0')}.run`;
+    const file = `${name}-${String(nextFile++).padStart(8, '0')}.run`;
     const path = join(directory, file);
     const lookup = name === 'ids' ? 'point' : 'range';
-    const pace = openPace(clock, sliceMs);
     const written = await writeRun(path, SHAPES[name], cursor, records, lookup, pace);
     const { day, firstSequence, lastSequence } = span;
     const meta = { file, day, records: written.records, firstSequence, lastSequence };
@@ -206,20 +221,21 @@ export function openIndexes(options: IndexesOptions): Indexes {
       group.map(({ run }) => run.from(undefined)),
       SHAPES[name],
     );
-    const merged = await writeOne(name, manifest.nextFile, cursor, records, {
+    const span = {
       day: last.meta.day,
       firstSequence: first.meta.firstSequence,
       lastSequence: last.meta.lastSequence,
-    });
+    };
+    const merged = await writeOne(name, cursor, records, span, paceOfMerge());
     runs[name].splice(runs[name].indexOf(first), group.length, merged);
-    await save({ nextFile: manifest.nextFile + 1 });
+    await save({});
     remove(group);
   }
 
   async function save(change: Partial<Manifest>): Promise<void> {
     const listed = (name: IndexName) => runs[name].map(({ meta }) => meta);
     const listing = { ids: listed('ids'), events: listed('events') };
-    manifest = { ...manifest, ...change, runs: listing };
+    manifest = { ...manifest, ...change, nextFile, runs: listing };
     await writeManifest(directory, manifest);
   }
 
@@ -256,7 +272,7 @@ export function openIndexes(options: IndexesOptions): Indexes {
     backlog: () => frozen.length,
     saturated: () => frozen.length > limits.indexTailsFrozen,
     async tend() {
-      for (let target = frozen[0]; target !== undefined; target = frozen[0]) await build(target);
+      await buildAll();
       for (const name of NAMES) {
         for (;;) {
           const group = mergeable(runs[name], tail.day, tailIds);
