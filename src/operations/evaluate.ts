@@ -272,9 +272,9 @@ function fixedWindow(rule: Rule, counter: Counter | undefined, nowMs: EpochMs): 
 }
 
 /**
- * What a window that begins to be counted now has missed: nothing, where its combination was counted
- * all along and it is new. Else the totals tell, where they can: no scope, and a match on rollup keys
- * of which none was put under `other`.
+ * What a window that begins to be counted now has missed: nothing, where its combination was
+ * counted all along and it is new. Else the totals tell, where they can: no scope, and a match on
+ * rollup keys of which none was put under `other`.
  */
 function openingOf(
   core: Core,

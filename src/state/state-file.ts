@@ -131,7 +131,7 @@ function* rangeOf(
   }
 }
 
-/** A page that is not what LMDB wrote shows only when it is read: then it is damage like any other. */
+/** A page that is not what LMDB wrote shows only when it is read: damage like any other. */
 function damageOr(error: unknown): unknown {
   const text = error instanceof Error ? error.message : String(error);
   if (!/MDB_(CORRUPTED|PAGE_NOTFOUND)/.test(text)) return error;
