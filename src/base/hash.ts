@@ -1,13 +1,13 @@
-// Ids by 128 bits of SHA-256, as four 32-bit words. `crypto.hash` to hexadecimal text costs 0.25 µs
-// where a Buffer costs 0.6 µs (measured), so the words are read from the text.
+// Ids by 128 bits of SHA-256, as four 32-bit words. `crypto.hash` to text of one character per byte
+// costs 0.25 µs where a Buffer costs 0.6 µs (measured), so the words are read from the text.
 
 import { hash } from 'node:crypto';
 
 /** Four words. */
 export function hashWords(text: string): Uint32Array {
-  const hex = hash('sha256', text, 'hex');
+  const bytes = hash('sha256', text, 'binary');
   const words = new Uint32Array(4);
-  for (let i = 0; i < 4; i++) words[i] = wordAt(hex, i * 8);
+  for (let i = 0; i < 4; i++) words[i] = wordAt(bytes, i * 4);
   return words;
 }
 
@@ -25,11 +25,8 @@ export function hash32(text: string): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-function wordAt(hex: string, at: number): number {
-  let word = 0;
-  for (let i = at; i < at + 8; i++) {
-    const code = hex.charCodeAt(i);
-    word = (word << 4) | (code < 58 ? code - 48 : code - 87);
-  }
-  return word >>> 0;
+/** Big-endian. */
+function wordAt(bytes: string, at: number): number {
+  const high = (bytes.charCodeAt(at) << 24) | (bytes.charCodeAt(at + 1) << 16);
+  return (high | (bytes.charCodeAt(at + 2) << 8) | bytes.charCodeAt(at + 3)) >>> 0;
 }

@@ -114,7 +114,7 @@ export function startJournal(options: JournalOptions): Journal {
     writer.position = start;
     encodeEntry(writer, entry);
     const { buffer, position } = writer;
-    const crc = crc32(buffer.subarray(start, position));
+    const crc = crc32(new Uint8Array(buffer.buffer, buffer.byteOffset + start, position - start));
     buffer.writeUInt32LE(position - start, frame);
     buffer.writeUInt32LE(crc, frame + 4);
     collecting.count++;

@@ -36,6 +36,18 @@ export interface Accounts {
 
 export function openAccounts(tables: Tables): Accounts {
   const accounts = new Map<string, Account>();
+  // An event asks for the same meter of the same account half a dozen times.
+  let lastAccount: Account | undefined;
+  let lastMeter = '';
+  let lastFound: MeterAccount | undefined;
+
+  function remembered(of: Account, meter: string): MeterAccount | undefined {
+    if (of === lastAccount && meter === lastMeter) return lastFound;
+    lastAccount = of;
+    lastMeter = meter;
+    lastFound = of.meters.get(meter);
+    return lastFound;
+  }
 
   function account(orgId: string): Account | undefined {
     const known = accounts.get(orgId);
@@ -49,7 +61,7 @@ export function openAccounts(tables: Tables): Accounts {
   }
 
   function meterAccount(of: Account, meter: string): MeterAccount {
-    const known = of.meters.get(meter);
+    const known = remembered(of, meter);
     if (known?.series.live) return known;
     const { number } = of.organisation;
     const key = keys.series(number, meter);
@@ -75,6 +87,7 @@ export function openAccounts(tables: Tables): Accounts {
       levels: undefined,
     };
     of.meters.set(meter, made);
+    lastAccount = undefined;
     return made;
   }
 
@@ -84,9 +97,9 @@ export function openAccounts(tables: Tables): Accounts {
     combination: string,
     scopeValues: string,
   ): Counter | undefined {
-    const remembered = of.meters.get(meter)?.counters;
+    const counters = remembered(of, meter)?.counters;
     if (scopeValues === '') {
-      const known = remembered?.get(combination);
+      const known = counters?.get(combination);
       if (known?.live) {
         known.used = true;
         return known;
@@ -94,7 +107,7 @@ export function openAccounts(tables: Tables): Accounts {
     }
     const key = keys.counter(of.organisation.number, meter, combination, scopeValues);
     const found = tables.counters.get(key);
-    if (found !== undefined && scopeValues === '') remembered?.set(combination, found);
+    if (found !== undefined && scopeValues === '') counters?.set(combination, found);
     return found;
   }
 
@@ -114,13 +127,13 @@ export function openAccounts(tables: Tables): Accounts {
   }
 
   function labelSet(of: Account, meter: string, text: string): LabelSet | undefined {
-    const remembered = of.meters.get(meter)?.labelSets;
-    const known = remembered?.get(text);
+    const sets = remembered(of, meter)?.labelSets;
+    const known = sets?.get(text);
     if (known?.live) return known;
     const found = tables.labelSets.get(keys.labelSet(of.organisation.number, meter, text));
-    if (found !== undefined && remembered !== undefined) {
-      if (remembered.size >= LABEL_SETS_REMEMBERED) remembered.clear();
-      remembered.set(text, found);
+    if (found !== undefined && sets !== undefined) {
+      if (sets.size >= LABEL_SETS_REMEMBERED) sets.clear();
+      sets.set(text, found);
     }
     return found;
   }
