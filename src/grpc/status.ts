@@ -8,7 +8,7 @@ import {
   QuotaFailure,
   RetryInfo,
   Status,
-} from '../../generated/ts/tollgate/rpcdetails/v1/error_details.js';
+} from '../../generated/ts/google/rpc/error_details.js';
 import { toDuration } from '../operations/parse.js';
 import type { Refusal, RefusalStatus, Violation } from '../operations/refusal.js';
 

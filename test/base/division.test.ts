@@ -7,7 +7,7 @@ import {
   divideHalfAway,
   divideHalfEven,
 } from '../../src/base/division.js';
-import { sharedData } from './shared-data.js';
+import { sharedFile } from '../support/shared-files.js';
 
 const dividend = fc.oneof(
   fc.bigInt({ min: -1000n, max: 1000n }),
@@ -67,14 +67,13 @@ interface Conversion {
   readonly invoiced: string;
 }
 
-const vectors = sharedData<{ readonly unit_conversion: readonly Conversion[] }>(
-  'pricing-vectors/pricing_vectors.json',
-);
+const vectors = sharedFile('pricing-vectors/pricing_vectors.json');
 
 test.skipIf(vectors.absent)(
   `unit conversions of another system come out alike${vectors.note}`,
   () => {
-    const rows = vectors.read().unit_conversion;
+    const rows = vectors.read<{ readonly unit_conversion: readonly Conversion[] }>()
+      .unit_conversion;
     expect(rows.length).toBeGreaterThan(0);
     expect(rows.map(convert)).toEqual(rows.map(({ invoiced }) => invoiced));
   },

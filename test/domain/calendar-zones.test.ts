@@ -4,7 +4,7 @@ import {
   intervalAt,
   monthInterval,
 } from '../../src/domain/metering/calendar.js';
-import { sharedData } from '../base/shared-data.js';
+import { sharedFile } from '../support/shared-files.js';
 import { utc } from './given.js';
 
 const HOUR_MS = 3_600_000;
@@ -18,10 +18,8 @@ interface Change {
   readonly offset_after_s: number;
 }
 
-const months = sharedData<{ readonly periods: Readonly<Record<string, readonly MonthRow[]>> }>(
-  'time/month_boundaries.json',
-);
-const changes = sharedData<readonly Change[]>('time/offset_changes.json');
+const months = sharedFile('time/month_boundaries.json');
+const changes = sharedFile('time/offset_changes.json');
 
 function shown(unit: CalendarUnit, at: string, zone: string) {
   const { startMs, endMs } = intervalAt(unit, utc(at), zone);
@@ -43,7 +41,9 @@ function faultAt(unit: CalendarUnit, atMs: number, zone: string): string {
 
 describe('a month in a zone', () => {
   test.skipIf(months.absent)(`is that of the zone data, by time and by name${months.note}`, () => {
-    const { periods } = months.read();
+    const { periods } = months.read<{
+      readonly periods: Readonly<Record<string, readonly MonthRow[]>>;
+    }>();
     expect(Object.keys(periods).length).toBeGreaterThan(0);
     for (const [zone, rows] of Object.entries(periods)) {
       const expected = rows.map(([month, start, end, hours]) => ({
@@ -171,7 +171,9 @@ describe('a day, week or year in a zone', () => {
   });
 
   test.skipIf(changes.absent)(`is as long as its offsets say${changes.note}`, () => {
-    const rows = changes.read().filter(({ zone, unix }) => !skipsDay(zone, unix));
+    const rows = changes
+      .read<readonly Change[]>()
+      .filter(({ zone, unix }) => !skipsDay(zone, unix));
     const lengths = rows.map(({ zone, unix }) => {
       const { startMs, endMs } = intervalAt('DAY', unix * 1000, zone);
       return [zone, unix, endMs - startMs];
@@ -189,7 +191,7 @@ describe('a day, week or year in a zone', () => {
     `holds its time and meets the next, around each change${changes.note}`,
     () => {
       const units: readonly CalendarUnit[] = ['DAY', 'WEEK', 'MONTH', 'YEAR'];
-      expect(faultsAround(changes.read(), units)).toEqual([]);
+      expect(faultsAround(changes.read<readonly Change[]>(), units)).toEqual([]);
     },
   );
 });
@@ -268,7 +270,7 @@ describe('an hour in a zone', () => {
   test.skipIf(changes.absent)(
     `holds its time and meets the next, around each change${changes.note}`,
     () => {
-      expect(faultsAround(changes.read(), ['HOUR'])).toEqual([]);
+      expect(faultsAround(changes.read<readonly Change[]>(), ['HOUR'])).toEqual([]);
     },
   );
 });

@@ -10,7 +10,7 @@ import {
 } from '../../src/base/fraction.js';
 import { formatMinor, toMinor } from '../../src/domain/pricing/money.js';
 import { AMOUNT_SCALE, ratePerUnit } from '../../src/domain/pricing/per-unit.js';
-import { sharedData } from '../base/shared-data.js';
+import { sharedFile } from '../support/shared-files.js';
 import { decimal, type GivenVersion, givenVersion, quanta } from './given.js';
 
 const SCALE = 9;
@@ -142,12 +142,12 @@ interface Traces {
   >;
 }
 
-const vectors = sharedData<Vectors>('pricing-vectors/pricing_vectors.json');
-const totals = sharedData<Traces>('pricing-vectors/trace_totals.json');
+const vectors = sharedFile('pricing-vectors/pricing_vectors.json');
+const totals = sharedFile('pricing-vectors/trace_totals.json');
 
 describe('the amounts of other systems', () => {
   test.skipIf(vectors.absent)(`per unit come out alike${vectors.note}`, () => {
-    const { amounts } = vectors.read();
+    const { amounts } = vectors.read<Vectors>();
     const rows = amounts.filter(({ model, params }) => model === 'per_unit' && isPlain(params));
     expect(rows.length).toBe(6);
     expect(
@@ -158,7 +158,7 @@ describe('the amounts of other systems', () => {
   test.skipIf(vectors.absent)(
     `per unit that are left out need a minimum, a maximum or a discount${vectors.note}`,
     () => {
-      const { amounts } = vectors.read();
+      const { amounts } = vectors.read<Vectors>();
       const rows = amounts.filter(({ model }) => model.startsWith('per_unit'));
       const others = rows.filter(({ params }) => !isPlain(params));
       expect(others.map(({ id }) => id)).toEqual([
@@ -171,7 +171,7 @@ describe('the amounts of other systems', () => {
   );
 
   test.skipIf(vectors.absent)(`with free units come out alike${vectors.note}`, () => {
-    const rows = vectors.read().free_units;
+    const rows = vectors.read<Vectors>().free_units;
     expect(rows.length).toBeGreaterThan(0);
     expect(
       rows.map(({ free_units, already_used, usage }) => {
@@ -184,7 +184,7 @@ describe('the amounts of other systems', () => {
   });
 
   test.skipIf(totals.absent)(`for a whole trace are exact to the last digit${totals.note}`, () => {
-    for (const { stats, cost } of Object.values(totals.read().traces)) {
+    for (const { stats, cost } of Object.values(totals.read<Traces>().traces)) {
       const actual = Object.values(cost).map(({ input, output }) => {
         const lines = [
           ratePerUnit(givenVersion({ unit: input }), BigInt(stats.input_tokens), 0),

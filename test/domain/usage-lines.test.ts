@@ -9,7 +9,7 @@ import {
 import { AGGREGATIONS, type Aggregation } from '../../src/domain/metering/meter.js';
 import { formatMinor } from '../../src/domain/pricing/money.js';
 import { inPrecedence } from '../../src/domain/pricing/price.js';
-import { sharedData } from '../base/shared-data.js';
+import { sharedFile } from '../support/shared-files.js';
 import { decimal, givenMeter, givenPart, givenPrice, givenValues, utc } from './given.js';
 
 const START = utc('2026-11-01');
@@ -256,12 +256,12 @@ interface Trace {
     readonly invoice_usd: string;
   };
 }
-const totals = sharedData<Traces>('pricing-vectors/trace_totals.json');
+const totals = sharedFile('pricing-vectors/trace_totals.json');
 
 test.skipIf(totals.absent)(
   `a real trace over a real change of price is billed alike${totals.note}`,
   () => {
-    const traces = Object.values(totals.read().traces);
+    const traces = Object.values(totals.read<Traces>().traces);
     const bills = traces.map(({ stats, price_change_case: { tokens_before } }) => {
       const [input, output] = tokens_before;
       const lines = [

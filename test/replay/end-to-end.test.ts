@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs';
 import { status } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { sharedFile } from '../support/shared-files.js';
 import {
   type Faults,
   failure,
@@ -10,7 +10,7 @@ import {
 import { NOW_MS, openFolder, run } from './replay-run.js';
 
 const MODES = ['stream', 'batch', 'unary'] as const;
-const AZURE_TRACE = '/work/shared/data/llm-traces/AzureLLMInferenceTrace_code.csv';
+const TRACE = sharedFile('llm-traces/AzureLLMInferenceTrace_code.csv');
 
 const folder = openFolder();
 let server: MeteringServer;
@@ -260,11 +260,11 @@ test('the final table is for people without --json', async () => {
   ]);
 });
 
-test.skipIf(!existsSync(AZURE_TRACE))(
-  `the whole of ${AZURE_TRACE} is replayed, its totals exact (skipped where the file is absent)`,
+test.skipIf(TRACE.absent)(
+  `the whole of the Azure trace is replayed, its totals exact${TRACE.note}`,
   async () => {
     const flags = ['--format', 'azure-llm', '--shift-time', 'now', '--json'];
-    const { exitCode, stdout } = await run(AZURE_TRACE, '--target', server.target, ...flags);
+    const { exitCode, stdout } = await run(TRACE.path, '--target', server.target, ...flags);
     expect(exitCode).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ rows: 8819, sent: 17_638, recorded: 17_638 });
     const totals = new Map<string, bigint>();

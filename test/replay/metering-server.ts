@@ -9,7 +9,7 @@ import {
   type ServiceError,
   status,
 } from '@grpc/grpc-js';
-import { ErrorInfo, Status } from '../../generated/ts/tollgate/rpcdetails/v1/error_details.js';
+import { ErrorInfo, Status } from '../../generated/ts/google/rpc/error_details.js';
 import type { EventResult } from '../../generated/ts/tollgate/v1/event_result.js';
 import {
   type MeteringServiceServer,

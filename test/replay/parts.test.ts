@@ -1,6 +1,6 @@
 import { Metadata, status } from '@grpc/grpc-js';
 import { describe, expect, test } from 'vitest';
-import { RetryInfo, Status } from '../../generated/ts/tollgate/rpcdetails/v1/error_details.js';
+import { RetryInfo, Status } from '../../generated/ts/google/rpc/error_details.js';
 import type { Clock } from '../../src/base/clock.js';
 import { openBackoff } from '../../src/ops/replay/backoff.js';
 import type { CallStatus } from '../../src/ops/replay/call-error.js';

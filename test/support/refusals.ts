@@ -7,7 +7,7 @@ import {
   QuotaFailure,
   RetryInfo,
   Status,
-} from '../../generated/ts/tollgate/rpcdetails/v1/error_details.js';
+} from '../../generated/ts/google/rpc/error_details.js';
 
 export interface Refused {
   /** "INVALID_ARGUMENT". */

@@ -2,7 +2,7 @@
 // TOLLGATE_TEST_DATA names. Where one is absent, the tests that need it are skipped and say so.
 
 import { existsSync, readFileSync } from 'node:fs';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const given = process.env['TOLLGATE_TEST_DATA'];
 const folder =
@@ -12,7 +12,10 @@ const folder =
 
 export interface SharedFile {
   readonly absent: boolean;
+  readonly path: string;
   readonly text: () => string;
+  /** Parses JSON; to be called inside a test only. */
+  readonly read: <T>() => T;
   /** Follows the name of a test that needs the file. */
   readonly note: string;
 }
@@ -22,6 +25,8 @@ export function sharedFile(name: string): SharedFile {
   const absent = !existsSync(file);
   return {
     absent,
+    path: fileURLToPath(file),
+    read: <T>() => JSON.parse(readFileSync(file, 'utf8')) as T,
     text: () => readFileSync(file, 'utf8'),
     note: absent ? ` (SKIPPED: there is no shared/data/${name})` : '',
   };

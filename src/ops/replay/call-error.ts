@@ -2,11 +2,7 @@
 // metering_service.proto ("When a call fails").
 
 import { Metadata, type StatusObject, status } from '@grpc/grpc-js';
-import {
-  ErrorInfo,
-  RetryInfo,
-  Status,
-} from '../../../generated/ts/tollgate/rpcdetails/v1/error_details.js';
+import { ErrorInfo, RetryInfo, Status } from '../../../generated/ts/google/rpc/error_details.js';
 import { Failure } from '../../base/failure.js';
 import type { DurationMs } from '../../base/units.js';
 
