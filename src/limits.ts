@@ -6,10 +6,8 @@ import { DAY_MS, MINUTE_MS, SECOND_MS } from './base/units.js';
 
 export const limits = {
   // Requests (the contract).
-  orgIdChars: 128,
   eventIdChars: 128,
   reservationIdChars: 100,
-  meterChars: 120,
   dimensions: 16,
   dimensionKeyChars: 64,
   dimensionValueChars: 256,
