@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { unreachable } from './base/assert.js';
 import { type CommandIo, readCommandLine } from './ops/cli/command.js';
+import { askingToStop } from './ops/cli/locked.js';
 import { EXIT, tellTrouble } from './ops/cli/trouble.js';
 import { problemsText } from './seed/problem.js';
 
@@ -35,14 +36,14 @@ async function run(given: readonly string[], io: CommandIo): Promise<number> {
         io.stderr.write(problemsText(loaded.problems));
         return EXIT.misuse;
       }
-      if (name === 'serve') return (await import('./service.js')).runServe(loaded.config);
+      if (name === 'serve') return (await import('./serve.js')).runServe(loaded.config);
       io.stdout.write(describe(loaded.config));
       return EXIT.well;
     }
     case 'verify':
-      return (await import('./ops/cli/verify.js')).runVerify(argv, io);
+      return whileStopped((await import('./ops/cli/verify.js')).runVerify(argv, io));
     case 'repair':
-      return (await import('./ops/cli/repair.js')).runRepair(argv, io);
+      return whileStopped((await import('./ops/cli/repair.js')).runRepair(argv, io));
     case 'replay':
       return (await import('./ops/replay/replay.js')).runReplay(argv, io);
     case 'version':
@@ -50,5 +51,14 @@ async function run(given: readonly string[], io: CommandIo): Promise<number> {
       return EXIT.well;
     default:
       return unreachable(name);
+  }
+}
+
+/** For commands that need the data directory for themselves. */
+async function whileStopped(command: Promise<number>): Promise<number> {
+  try {
+    return await command;
+  } catch (error) {
+    throw askingToStop(error);
   }
 }

@@ -1,29 +1,34 @@
 // The composition root: opens everything in dependency order and closes it in reverse. Nothing else
 // knows the whole.
 
-import { mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { type Clock, systemClock } from './base/clock.js';
-import { Failure, messageOf } from './base/failure.js';
+import { Failure } from './base/failure.js';
 import { openIdSource } from './base/ids.js';
-import { replaceFile } from './base/replace-file.js';
-import { MINUTE_MS } from './base/units.js';
+import { MINUTE_MS, type MonotonicMs } from './base/units.js';
 import type { Config } from './config.js';
 import { rememberingInterval } from './domain/metering/calendar.js';
 import { type GrpcServer, openGrpcServer } from './grpc/server.js';
 import type { Edge } from './grpc/unary.js';
 import { type Files, realFiles } from './journal/files.js';
 import { checkFilesystem } from './journal/filesystem.js';
-import { takeLock } from './journal/lock.js';
+import { type Lock, takeLock } from './journal/lock.js';
 import { limits } from './limits.js';
 import { changeCatalogue } from './operations/change-catalogue.js';
 import type { Core } from './operations/core.js';
 import { openDenials } from './operations/denials.js';
 import { openTermsBook } from './operations/rules.js';
+import {
+  type Addresses,
+  areAddressesPublished,
+  publishAddresses,
+  withdrawAddresses,
+} from './ops/addresses.js';
+import { namingHolder } from './ops/cli/locked.js';
 import { version } from './ops/cli/version.js';
+import { makeDataDirectory } from './ops/data-directory.js';
 import { endProcess } from './ops/end-process.js';
 import { gaugesOf } from './ops/gauges.js';
-import { type OpsServer, openOpsServer } from './ops/ops-server.js';
+import { hostPort, type OpsServer, openOpsServer } from './ops/ops-server.js';
 import { checkpointTurn } from './pumps/checkpoint.js';
 import { expireReservations } from './pumps/expire-reservations.js';
 import { pruneIdsTurn } from './pumps/prune-ids.js';
@@ -32,7 +37,8 @@ import { summariseDenials } from './pumps/summarise-denials.js';
 import { type Machine, watchMachine } from './pumps/watch-machine.js';
 import { type OpenedState, openState } from './state/open.js';
 import { setAside } from './state/set-aside.js';
-import { type Log, openLog } from './telemetry/log.js';
+import { wasLeftOpen } from './state/state-file.js';
+import type { Log } from './telemetry/log.js';
 import { type Metrics, openMetrics } from './telemetry/metrics.js';
 
 export interface ServiceOptions {
@@ -45,12 +51,6 @@ export interface ServiceOptions {
   readonly onFatal: (error: Error) => void;
 }
 
-export interface Addresses {
-  readonly grpc: readonly string[];
-  readonly http: readonly string[];
-  readonly ops: readonly string[];
-}
-
 export interface Service {
   readonly addresses: Addresses;
   readonly core: Core;
@@ -58,20 +58,19 @@ export interface Service {
   readonly close: () => Promise<void>;
 }
 
-const ADDRESSES = 'addresses.json';
-
 export async function openService(options: ServiceOptions): Promise<Service> {
   const { config, log } = options;
   const clock = options.clock ?? systemClock;
   const files = options.files ?? realFiles;
   const { dataDir } = config;
-  mkdirSync(dataDir, { recursive: true, mode: 0o750 });
+  const phase = phaseAt(clock.monotonicMs());
+  makeDataDirectory(dataDir);
   const filesystem = fitFilesystem(config, log);
-  const lock = await takeLock(dataDir);
+  const lock = await lockDirectory(dataDir);
   const closers: (() => Promise<void>)[] = [() => lock.release()];
-  const phase: Phase = { started: false, draining: false, why: 'replaying the journal' };
   try {
-    rmSync(join(dataDir, ADDRESSES), { force: true });
+    const leftOpen = wasLeftOpen(dataDir) || areAddressesPublished(dataDir);
+    withdrawAddresses(dataDir);
     const metrics = openMetrics({ version: version(), clock });
     closers.push(async () => metrics.close());
     let state: OpenedState | undefined;
@@ -87,7 +86,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
       requireData: config.requireData,
       events: journalEvents(options, metrics),
     });
-    announceState(log, metrics, state);
+    announceState(options, metrics, state, leftOpen);
     const core = openCore(config, log, metrics, state, clock, phase);
     if (await changeCatalogue(core, config.catalogue)) {
       log.info('catalogue_changed', { source: config.catalogueSource });
@@ -96,7 +95,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     metrics.gauges(gaugesOf({ state, machine, config, filesystem: filesystem.warning }));
     const pumps = startPumps(options, core, state, machine);
     const opened = state;
-    closers.push(() => closeState(log, core, opened, pumps));
+    closers.push(() => closeState(log, core, opened, pumps, phase));
     const edge = edgeOf(options, core, metrics);
     const grpc = await openGrpcServer({
       edge,
@@ -105,18 +104,27 @@ export async function openService(options: ServiceOptions): Promise<Service> {
       denyAsError: config.denyAsError ? 'always' : 'asked',
       benchNoop: config.benchNoop ? 'on' : 'off',
     });
-    closers.push(() => drain(config, log, grpc, phase));
-    const addresses = { grpc: grpc.bound, http: [], ops: [hostPort(ops)] };
-    await publish(config, addresses, clock);
-    closers.push(async () => rmSync(join(dataDir, ADDRESSES), { force: true }));
+    closers.push(() => drain(config, log, grpc, edge, phase));
+    const addresses = { grpc: grpc.bound, http: [], ops: [hostPort(ops.address)] };
+    await publishAddresses(dataDir, addresses, clock.wallMs());
+    closers.push(async () => withdrawAddresses(dataDir));
     grpc.setServing('SERVING');
     phase.started = true;
-    log.info('serving', { ...addresses, data_dir: dataDir, catalogue: config.catalogueSource });
+    log.info('serving', {
+      ...addresses,
+      data_dir: dataDir,
+      catalogue: config.catalogueSource,
+      version: version(),
+      node: process.version,
+      pid: process.pid,
+      start_ms: Math.round(clock.monotonicMs() - phase.sinceMs),
+    });
     if (config.auth === 'off') {
       log.warn('auth_off', { hint: 'no credential is asked for: loopback and Unix sockets only' });
     }
     return { addresses, core, close: once(() => closeInReverse(closers)) };
   } catch (error) {
+    phase.sinceMs = clock.monotonicMs();
     await closeInReverse(closers);
     throw error;
   }
@@ -126,6 +134,22 @@ interface Phase {
   started: boolean;
   draining: boolean;
   why: string;
+  /** When the start began; once draining, when the stop did. */
+  sinceMs: MonotonicMs;
+  /** Calls that the stop ended without an answer. */
+  callsCutOff: number;
+}
+
+function phaseAt(sinceMs: MonotonicMs): Phase {
+  return { started: false, draining: false, why: 'replaying the journal', sinceMs, callsCutOff: 0 };
+}
+
+async function lockDirectory(directory: string): Promise<Lock> {
+  try {
+    return await takeLock(directory);
+  } catch (error) {
+    throw namingHolder(error, directory);
+  }
 }
 
 function fitFilesystem(config: Config, log: Log): { readonly warning: string } {
@@ -178,9 +202,20 @@ function journalEvents(options: ServiceOptions, metrics: Metrics) {
   };
 }
 
-function announceState(log: Log, metrics: Metrics, state: OpenedState): void {
+function announceState(
+  { config, log }: ServiceOptions,
+  metrics: Metrics,
+  state: OpenedState,
+  leftOpen: boolean,
+): void {
   const { identity, created, torn, replayed, rebuilt, journal } = state;
-  if (created) log.warn('data_created', { uuid: identity.uuid });
+  if (created) {
+    log.warn('data_created', {
+      uuid: identity.uuid,
+      data_dir: config.dataDir,
+      hint: 'nothing was there: right on a first start; an unmounted volume looks the same',
+    });
+  }
   if (torn) {
     metrics.journalTornTails.add();
     log.warn('torn_tail_cut', { after_sequence: journal.lastSequence() });
@@ -192,6 +227,7 @@ function announceState(log: Log, metrics: Metrics, state: OpenedState): void {
     epoch: identity.epoch,
     sequence: journal.lastSequence(),
     replayed,
+    last_stop: created ? 'none' : leftOpen ? 'unclean' : 'clean',
   });
 }
 
@@ -306,11 +342,18 @@ function edgeOf(options: ServiceOptions, core: Core, metrics: Metrics): Edge {
 }
 
 /** No new calls; those under way end, streams after their last ack. */
-async function drain(config: Config, log: Log, grpc: GrpcServer, phase: Phase): Promise<void> {
+async function drain(
+  config: Config,
+  log: Log,
+  grpc: GrpcServer,
+  edge: Edge,
+  phase: Phase,
+): Promise<void> {
   phase.draining = true;
+  phase.sinceMs = edge.core.clock.monotonicMs();
   grpc.setServing('NOT_SERVING');
-  log.info('draining', { deadline_ms: config.drainMs });
-  await grpc.close(config.drainMs);
+  log.info('draining', { deadline_ms: config.drainMs, open_calls: edge.openCalls });
+  phase.callsCutOff = await grpc.close(config.drainMs);
 }
 
 /** Last entries → stop the pumps → checkpoint. A crash at any point loses nothing. */
@@ -319,6 +362,7 @@ async function closeState(
   core: Core,
   state: OpenedState,
   pumps: readonly Pump[],
+  phase: Phase,
 ): Promise<void> {
   summariseDenials(core);
   await state.journal.drain();
@@ -327,21 +371,11 @@ async function closeState(
   await state.saveIdentity();
   await state.journal.close();
   await state.close();
-  log.info('closed', { sequence: state.journal.syncedSequence() });
-}
-
-async function publish(config: Config, addresses: Addresses, clock: Clock): Promise<void> {
-  const text = JSON.stringify({
-    pid: process.pid,
-    instance: `${process.pid}@${config.dataDir}`,
-    started: new Date(clock.wallMs()).toISOString(),
-    ...addresses,
+  log.info('closed', {
+    sequence: state.journal.syncedSequence(),
+    stop_ms: Math.round(core.clock.monotonicMs() - phase.sinceMs),
+    ...(phase.callsCutOff === 0 ? {} : { calls_cut_off: phase.callsCutOff }),
   });
-  await replaceFile(config.dataDir, ADDRESSES, `${text}\n`);
-}
-
-function hostPort({ address: { host, port } }: OpsServer): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 async function closeInReverse(closers: (() => Promise<void>)[]): Promise<void> {
@@ -354,39 +388,4 @@ function once(act: () => Promise<void>): () => Promise<void> {
     running ??= act();
     return running;
   };
-}
-
-/** Serves until SIGTERM or SIGINT; a second signal ends at once. Resolves with the exit code. */
-export async function runServe(config: Config): Promise<number> {
-  const log = openLog({ level: config.logLevel, format: config.logFormat });
-  const onFatal = (error: Error) => {
-    log.fatalSync('fatal', { error });
-    process.exit(1);
-  };
-  process.on('uncaughtException', onFatal);
-  process.on('unhandledRejection', (reason) => {
-    onFatal(reason instanceof Error ? reason : new Error(messageOf(reason)));
-  });
-  const stop = signalled(log);
-  const service = await openService({ config, log, onFatal });
-  log.info('stopping', { signal: await stop });
-  await service.close();
-  log.flush();
-  return 0;
-}
-
-function signalled(log: Log): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    let signals = 0;
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.on(signal, () => {
-        if (++signals === 1) {
-          resolve(signal);
-          return;
-        }
-        log.fatalSync('second_signal', { signal, hint: 'what was acknowledged is durable' });
-        process.exit(1);
-      });
-    }
-  });
 }

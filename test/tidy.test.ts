@@ -24,8 +24,9 @@ const LAYERS = [
 /** Files at the top that import everything; nobody imports them, but for those named. */
 const TOP: Readonly<Record<string, readonly string[]>> = {
   'main.ts': ['launcher.cts'],
-  'service.ts': ['main.ts'],
-  'config.ts': ['main.ts', 'service.ts'],
+  'serve.ts': ['main.ts'],
+  'service.ts': ['serve.ts'],
+  'config.ts': ['main.ts', 'serve.ts', 'service.ts'],
   'seed.ts': ['config.ts'],
   'launcher.cts': [],
 };

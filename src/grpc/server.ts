@@ -4,7 +4,8 @@ import { chmodSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
-import { Failure, messageOf, systemCode } from '../base/failure.js';
+import { Failure, systemCode } from '../base/failure.js';
+import { listenFailure } from '../base/listen-failure.js';
 import { answers } from '../journal/lock.js';
 import { limits } from '../limits.js';
 import { addNoop } from './bench-noop.js';
@@ -33,11 +34,15 @@ export interface GrpcServer {
   readonly bound: readonly string[];
   /** Tells health watchers; calls go on until `close`. */
   readonly setServing: (serving: 'SERVING' | 'NOT_SERVING') => void;
-  /** Ends streams after their last ack, waits for calls under way, at most `deadlineMs`. */
-  readonly close: (deadlineMs: number) => Promise<void>;
+  /**
+   * Ends streams after their last ack, waits for calls under way, at most `deadlineMs`. Resolves
+   * with the number of calls that it then cut off.
+   */
+  readonly close: (deadlineMs: number) => Promise<number>;
 }
 
 const SERVICE = 'tollgate.v1.MeteringService';
+const SETTING = 'grpc_listen';
 const POLL_MS = 10;
 
 /**
@@ -83,9 +88,11 @@ export async function openGrpcServer(options: GrpcServerOptions): Promise<GrpcSe
       while (edge.openCalls > 0 && edge.core.clock.monotonicMs() < untilMs) {
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }
+      const cutOff = edge.openCalls;
       await sessions.endAll();
       server.forceShutdown();
       for (const address of addresses) removeSocket(address);
+      return cutOff;
     },
   };
 }
@@ -111,21 +118,27 @@ function bindAsync(
   return new Promise((resolve, reject) => {
     server.bindAsync(target, credentials, (error, port) => {
       if (error === null) resolve(port);
-      else reject(new Failure('LISTEN_FAILED', `cannot listen on ${target}: ${messageOf(error)}`));
+      else reject(listenFailure(SETTING, target, error));
     });
   });
 }
 
 /** A socket that nobody answers on is left from a crash; one that answers is somebody's. */
 async function prepareSocket(path: string): Promise<void> {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
-  const stats = statOf(path);
-  if (stats === undefined) return;
-  if (!stats.isSocket()) throw new Failure('LISTEN_FAILED', `${path} is there and is no socket`);
-  if (await answers(path)) {
-    throw new Failure('LISTEN_FAILED', `another process is listening on ${path}`);
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
+    const stats = statOf(path);
+    if (stats === undefined) return;
+    if (!stats.isSocket()) throw taken(`${path} is there and is no socket`);
+    if (await answers(path)) throw taken(`another process is listening on ${path}`);
+    unlinkSync(path);
+  } catch (error) {
+    throw error instanceof Failure ? error : listenFailure(SETTING, `unix://${path}`, error);
   }
-  unlinkSync(path);
+}
+
+function taken(what: string): Failure {
+  return new Failure('LISTEN_FAILED', `${SETTING}: ${what}`);
 }
 
 function statOf(path: string) {

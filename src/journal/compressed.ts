@@ -135,7 +135,14 @@ export function openCompressed(handle: FileHandle, path: string): SegmentSource 
       let done = 0;
       while (done < buffer.length && position + done < plainBytes) {
         const at = position + done;
-        const raw = block(Math.floor(at / blockBytes));
+        let raw: Buffer;
+        try {
+          raw = block(Math.floor(at / blockBytes));
+        } catch (error) {
+          // What is before a damaged block can be read; the block itself says what is wrong.
+          if (done > 0) return done;
+          throw error;
+        }
         done += raw.copy(buffer, done, at % blockBytes);
       }
       return done;

@@ -12,6 +12,7 @@ import {
   type BatchView,
   lastNonZero,
   type Place,
+  placeAfter,
   type SegmentEnd,
   scanSegment,
   startPlace,
@@ -52,13 +53,15 @@ export class JournalDamaged extends Failure {
   readonly offset: number;
   readonly place: Place;
   readonly segment: number;
+  /** The message without what to do about it. */
+  readonly finding: string;
 
   constructor(segment: SegmentFile, place: Place, reason: string) {
-    super(
-      'JOURNAL_DAMAGED',
+    const finding =
       `${segment.path} is damaged at byte ${place.offset}, after sequence ${place.sequence}: ` +
-        `${reason}. Run "tollgate verify", then "tollgate repair"`,
-    );
+      reason;
+    super('JOURNAL_DAMAGED', `${finding}. Run "tollgate verify", then "tollgate repair"`);
+    this.finding = finding;
     this.file = segment.path;
     this.offset = place.offset;
     this.place = place;
@@ -153,8 +156,10 @@ function* scanOne(
   uuid: string,
   begin: Place,
 ): Generator<Visit, Walked> {
-  const source = openSource(segment, files);
+  let place = begin;
+  let source: SegmentSource | undefined;
   try {
+    source = openSource(segment, files);
     checkHeader(segment, source, uuid, begin);
     // A batch is vouched for by any later header whose synced position covers it.
     const starts: { sequence: Sequence; offset: number }[] = [];
@@ -166,13 +171,23 @@ function* scanOne(
         starts.shift();
       }
       starts.push({ sequence: header.firstSequence + header.count - 1, offset });
+      place = placeAfter(step.value);
       yield { batch: step.value, segment };
     }
     const end = sealedAsSaid(source, step.value);
     return { end, unvouchedOffset: starts[0]?.offset ?? end.place.offset };
+  } catch (error) {
+    throw placed(error, segment, place);
   } finally {
-    source.close();
+    source?.close();
   }
+}
+
+/** What a compressed segment cannot give back is damage where the walk stood. */
+function placed(error: unknown, segment: SegmentFile, place: Place): unknown {
+  if (!(error instanceof Failure) || error.code !== 'JOURNAL_DAMAGED') return error;
+  if (error instanceof JournalDamaged) return error;
+  return new JournalDamaged(segment, place, error.message.replace(`${segment.path}: `, ''));
 }
 
 /** A segment with a trailer was complete: it has no torn tail and no end before the trailer. */

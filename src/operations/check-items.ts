@@ -20,6 +20,7 @@ export interface ItemStanding {
 }
 
 export interface ItemsDecision {
+  readonly orgId: string;
   readonly decision: Decision;
   readonly suspended: boolean;
   readonly states: readonly ItemState[];
@@ -68,7 +69,7 @@ export function checkItems(
   }
   const decision = decide(states.map(({ state }) => state));
   const { suspended } = terms.terms;
-  if (!suspended) return { decision, suspended, states, standings, terms };
+  if (!suspended) return { orgId, decision, suspended, states, standings, terms };
   const refused = { ...decision, allowed: false, reason: 'SUSPENDED' as const };
-  return { decision: refused, suspended, states, standings, terms };
+  return { orgId, decision: refused, suspended, states, standings, terms };
 }

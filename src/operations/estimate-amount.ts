@@ -44,24 +44,57 @@ export function estimateAmount(
   intended: readonly Intended[],
   atMs: EpochMs,
 ): Decimal {
-  const positions = new Map<Price | undefined, Position>();
+  const positions = new Map<Price | Meter, Position>();
+  const levels = new Map<string, KnownLevel>();
   let sum: Fraction = NOTHING;
   for (const each of intended) {
-    const { meter, dimensions } = each;
+    const { meter } = each;
     const prices = plan.prices.get(meter.key) ?? NO_PRICES;
-    const price = priceFor(prices, dimensions, atMs);
-    const rate = rateOf(meter, price && versionAt(price, atMs));
-    if (rate === undefined) continue;
-    const position =
-      positions.get(price) ??
-      (rate.addsUp ? openPosition() : usedUnder(core, account, meter, price, prices, atMs));
-    positions.set(price, position);
-    const before = rate.amountOf(position.value);
-    move(position, each);
-    const after = rate.amountOf(position.value);
-    sum = addFractions(sum, subtractFractions(after, before));
+    const steps = meter.aggregation === 'LAST' ? moveLevel(core, account, each, levels) : [each];
+    for (const { dimensions, ...step } of steps) {
+      const price = priceFor(prices, dimensions, atMs);
+      const rate = rateOf(meter, price && versionAt(price, atMs));
+      if (rate === undefined) continue;
+      const place = price ?? meter;
+      const position =
+        positions.get(place) ??
+        (rate.addsUp ? openPosition() : usedUnder(core, account, meter, price, prices, atMs));
+      positions.set(place, position);
+      const before = rate.amountOf(position.value);
+      move(position, meter, step);
+      const after = rate.amountOf(position.value);
+      sum = addFractions(sum, subtractFractions(after, before));
+    }
   }
   return fractionToDecimal(sum, AMOUNT_SCALE);
+}
+
+/** A change of one position; of LAST, a part of a level's change. */
+type Step = Pick<Intended, 'dimensions' | 'quanta' | 'subject'>;
+
+interface KnownLevel {
+  readonly quanta: Quanta;
+  readonly timeMs: EpochMs;
+  readonly dimensions: Dimensions;
+}
+
+/** A level leaves the price that it stands under and comes to its new one; a late one does not. */
+function moveLevel(
+  core: Core,
+  account: Account | undefined,
+  { meter, dimensions, quanta, isDelta, subject, timeMs = Number.POSITIVE_INFINITY }: Intended,
+  levels: Map<string, KnownLevel>,
+): Step[] {
+  const place = `${meter.key}\u0004${subject}`;
+  const stored = account && core.fold.levels(account, meter.key)?.sources.get(subject);
+  const known = levels.get(place) ?? (stored && { ...stored, dimensions: new Map(stored.labels) });
+  if (known !== undefined && timeMs < known.timeMs) return [];
+  const before = known?.quanta ?? 0n;
+  const level = isDelta ? before + quanta : quanta;
+  levels.set(place, { quanta: level, timeMs, dimensions });
+  const arrival = { dimensions, quanta: level, subject };
+  if (known === undefined) return [arrival];
+  return [{ dimensions: known.dimensions, quanta: -before, subject }, arrival];
 }
 
 interface Rate {
@@ -95,18 +128,21 @@ function isSum({ aggregation }: Meter): boolean {
 interface Position {
   value: Quanta;
   readonly values: Set<string>;
-  readonly levels: Map<string, { readonly quanta: Quanta; readonly timeMs: EpochMs }>;
 }
 
 function openPosition(): Position {
-  return { value: 0n, values: new Set(), levels: new Map() };
+  return { value: 0n, values: new Set() };
 }
 
-function move(position: Position, intended: Intended): void {
-  const { meter, quanta, isDelta, subject, timeMs = Number.POSITIVE_INFINITY } = intended;
-  switch (meter.aggregation) {
+function move(
+  position: Position,
+  { aggregation }: Meter,
+  { quanta, subject }: Omit<Step, 'dimensions'>,
+): void {
+  switch (aggregation) {
     case 'SUM':
     case 'COUNT':
+    case 'LAST':
       position.value += quanta;
       return;
     case 'MAX':
@@ -115,15 +151,6 @@ function move(position: Position, intended: Intended): void {
     case 'UNIQUE':
       if (!position.values.has(subject)) position.value += 1n;
       position.values.add(subject);
-      return;
-    case 'LAST': {
-      const known = position.levels.get(subject);
-      if (known !== undefined && timeMs < known.timeMs) return;
-      const before = known?.quanta ?? 0n;
-      const level = isDelta ? before + quanta : quanta;
-      position.levels.set(subject, { quanta: level, timeMs });
-      position.value += level - before;
-    }
   }
 }
 
@@ -139,10 +166,8 @@ function usedUnder(
   if (account === undefined) return position;
   const covers = (labels: Dimensions) => priceFor(prices, labels, atMs) === price;
   if (meter.aggregation === 'LAST') {
-    for (const [source, level] of core.fold.levels(account, meter.key)?.sources ?? []) {
-      if (!covers(new Map(level.labels))) continue;
-      position.levels.set(source, level);
-      position.value += level.quanta;
+    for (const { labels, quanta } of core.fold.levels(account, meter.key)?.sources.values() ?? []) {
+      if (covers(new Map(labels))) position.value += quanta;
     }
     return position;
   }

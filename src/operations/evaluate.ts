@@ -54,17 +54,15 @@ export interface Standing {
 
 /** The state of a rule whose counter stands so. */
 export function ruleState(request: Request, rule: Rule, standing: Standing): RuleState {
-  const { scopeValues, counter } = standing;
-  let { used } = standing;
-  if (request.pending !== undefined) {
-    used += request.pending.added.get(counterPlace(request, standing)) ?? 0n;
-  }
+  const { scopeValues, counter, used } = standing;
+  const { pending } = request;
   return {
     rule,
     aggregation: request.meter.aggregation,
     scopeValues,
     used,
     reserved: counter === undefined ? 0n : counter.reserved,
+    ahead: pending?.added.get(counterPlace(request, standing)) ?? 0n,
     requested: standing.requested,
     windowStartMs: standing.startMs,
     windowEndMs: standing.endMs,
@@ -94,7 +92,7 @@ export function inEventWindow(
   if (counted.rule.window === 'FIXED_FROM_FIRST_USE') return standing;
   if (eventTimeMs >= startMs && (endMs === undefined || eventTimeMs < endMs)) return standing;
   const own = counted.windowAt(eventTimeMs);
-  if (counter !== undefined && !takesWindow(counter, own.startMs, startMs)) return undefined;
+  if (counter !== undefined && !takesWindow(counter, own, startMs)) return undefined;
   return standingAt(core, request, counted, eventTimeMs);
 }
 
@@ -111,7 +109,7 @@ export function notePending(
     const own = inEventWindow(core, request, standing);
     if (own === undefined) continue;
     const place = counterPlace(request, own);
-    pending.added.set(place, (pending.added.get(place) ?? 0n) + standing.requested);
+    pending.added.set(place, (pending.added.get(place) ?? 0n) + own.requested);
     if (meter.aggregation === 'UNIQUE') pending.values.add(pendingKey(place, subject));
   }
   if (meter.aggregation !== 'LAST' || request.isDelta) return;
@@ -164,7 +162,7 @@ export function standingAt(
     base = window === undefined ? 0n : undefined;
   } else if (window === undefined || hasMissed(core, request, counted, window)) {
     const dropped = counter !== undefined && mayHaveDropped(counter, startMs);
-    const opening = openingOf(core, request, counted, span, dropped);
+    const opening = openingOf(core, request, counted, span, window, dropped);
     used = opening.base;
     base = opening.base;
     sinceMs = opening.sinceMs;
@@ -193,9 +191,11 @@ function hasMissed(
 ): boolean {
   // Hot path: changed under this very catalogue, so counted all along.
   if (window.version === catalogueOf(core).version) return false;
-  if (counted.rule.window === 'FIXED_FROM_FIRST_USE') return false;
+  // The values of a window that is opened anew would count again, and no totals could tell.
+  const fixed = counted.rule.window === 'FIXED_FROM_FIRST_USE';
+  if (fixed && meter.aggregation === 'UNIQUE') return false;
   const since = core.fold.countedSince(orgId, meter.key, counted.combination);
-  return since.atMs > window.startMs && window.version < since.version;
+  return window.version < since.version && !isBefore(core, since.atMs, window.startMs);
 }
 
 function isIdle(core: Core, counter: Counter | undefined, nowMs: EpochMs): boolean {
@@ -281,14 +281,16 @@ function openingOf(
   { orgId, account, meter, nowMs }: Request,
   counted: Counted,
   span: Window,
+  window: CounterWindow | undefined,
   dropped: boolean,
 ): { readonly base: Quanta; readonly sinceMs: EpochMs | undefined } {
   const { rule, combination } = counted;
-  if (account === undefined || rule.window === 'FIXED_FROM_FIRST_USE') return NEW;
+  if (account === undefined) return NEW;
   const { atMs: sinceMs } = core.fold.countedSince(orgId, meter.key, combination);
-  // An event may be ahead of its time and so lie in a window that began after the rule came.
-  const whole = sinceMs === 0 || sinceMs + core.settings.eventFutureMs <= span.startMs;
-  if (whole && !dropped) return NEW;
+  if (rule.window === 'FIXED_FROM_FIRST_USE') {
+    return window === undefined ? NEW : { base: window.used, sinceMs };
+  }
+  if (!dropped && isBefore(core, sinceMs, span.startMs)) return NEW;
   if (!canAnswer(core, account, meter, rule, span)) {
     return { base: 0n, sinceMs: dropped ? nowMs : sinceMs };
   }
@@ -300,6 +302,14 @@ function openingOf(
     if (matches(rule.match, labels)) mergeCell(sum, cell, aggregation);
   }
   return { base: cellValue(sum, aggregation), sinceMs: undefined };
+}
+
+/**
+ * Whether what is counted since then has all of a window: an event may be ahead of its time and so
+ * lie in a window that began later.
+ */
+function isBefore(core: Core, sinceMs: EpochMs, startMs: EpochMs): boolean {
+  return sinceMs === 0 || sinceMs + core.settings.eventFutureMs <= startMs;
 }
 
 /** Whether the totals know what a rule would have counted in a window. */
@@ -314,7 +324,12 @@ function canAnswer(
   if (rule.match.length === 0) return true;
   const other = labelText(otherLabels(meter));
   const overflowed = core.fold.labelSet(account, meter.key, other) !== undefined;
-  return !overflowed && rule.match.every(([key]) => meter.rollupKeys.includes(key));
+  if (overflowed) return false;
+  const kept = core.fold.meterKind(meter.key)?.rollupSince ?? {};
+  return rule.match.every(([key]) => {
+    const sinceMs = kept[key];
+    return sinceMs !== undefined && isBefore(core, sinceMs, startMs);
+  });
 }
 
 /** LAST: the sum of the sources that a rule covers. Levels are always known whole. */

@@ -5,6 +5,7 @@ import type {
   ReserveRequest,
   ReserveResponse,
 } from '../../generated/ts/tollgate/v1/metering_service.js';
+import { present } from '../base/assert.js';
 import { hash32 } from '../base/hash.js';
 import type { Quanta, Sequence } from '../base/units.js';
 import { dimensionsText } from '../domain/metering/dimensions.js';
@@ -50,20 +51,23 @@ export function reserve(core: Core, request: ReserveRequest): Answer<ReserveResp
   const parsed = parseItems(request.items, faults);
   const open = core.fold.holds.find(orgId, reservationId);
   const fingerprint = fingerprintOf(core, parsed, open, ttlMs, request.allowPartial);
-  if (open !== undefined) return again(core, open, fingerprint, parsed);
+  if (open !== undefined) {
+    refuseOtherBody(open, fingerprint);
+    return granted(core, open, core.journal.lastSequence());
+  }
   const past = findEnded(core, orgId, reservationId);
   if (past !== undefined) throw ended(past.entry);
   const items = measureParsed(core, parsed, faults);
 
   refuseUnknownOrganisation(core, orgId);
   const nowMs = core.clock.wallMs();
-  const granted = grant(core, orgId, items, nowMs, request.allowPartial);
-  if (!granted.checked.decision.allowed) return denied(core, orgId, granted.checked, nowMs);
+  const decided = grant(core, orgId, items, nowMs, request.allowPartial);
+  if (!decided.checked.decision.allowed) return denied(core, orgId, decided.checked, nowMs);
   refuseIfHoldsExhausted(core, orgId);
   refuseIfFull(core, 'ordinary');
   ensureOrganisation(core, orgId, nowMs);
-  const held = granted.items.map((item, index) =>
-    holdItem(item, (items[index] ?? item).quanta - item.quanta, granted.checked),
+  const held = decided.items.map((item, index) =>
+    holdItem(core, item, (items[index] ?? item).quanta - item.quanta, decided.checked),
   );
   const { sequence } = commit(core, {
     kind: 'reserve',
@@ -75,10 +79,7 @@ export function reserve(core: Core, request: ReserveRequest): Answer<ReserveResp
     items: held,
   });
   core.metrics.reservations.granted.add();
-  for (const { item, state } of granted.checked.states) {
-    if (item.meter.aggregation !== 'MAX' && state.requested > 0n) state.reserved += state.requested;
-  }
-  return grantedAnswer(granted.checked, held, nowMs + ttlMs, sequence);
+  return granted(core, present(core.fold.holds.find(orgId, reservationId), 'the hold'), sequence);
 }
 
 /** On meters that count events an absent amount is 1; what is held knows a meter that is gone. */
@@ -145,10 +146,10 @@ function quantaThatFit(item: MeasuredItem, states: readonly RuleState[]): Quanta
 }
 
 /** `cut`: what was asked for beyond what is granted. */
-function holdItem(item: MeasuredItem, cut: Quanta, checked: ItemsDecision): HoldItem {
+function holdItem(core: Core, item: MeasuredItem, cut: Quanta, checked: ItemsDecision): HoldItem {
   const { meter } = item;
   const own = checked.standings.filter((each) => each.item === item);
-  const quanta = heldQuanta(item, own);
+  const quanta = heldQuanta(core, checked.orgId, item, own);
   const counters = own.map(({ standing }) => ({
     combination: standing.counted.combination,
     scopeValues: standing.scopeValues,
@@ -166,11 +167,23 @@ function holdItem(item: MeasuredItem, cut: Quanta, checked: ItemsDecision): Hold
 }
 
 /** Of a level, what is held is the difference to the present one. */
-function heldQuanta(item: MeasuredItem, own: readonly ItemStanding[]): Quanta {
+function heldQuanta(
+  core: Core,
+  orgId: string,
+  item: MeasuredItem,
+  own: readonly ItemStanding[],
+): Quanta {
   if (item.meter.aggregation !== 'LAST' || item.isDelta) return item.quanta;
   const [first] = own;
-  const change = first === undefined ? item.quanta : first.standing.requested;
+  const change = first?.standing.requested ?? item.quanta - levelOf(core, orgId, item);
   return change > 0n ? change : 0n;
+}
+
+/** Of the item's source, where no rule has looked. */
+function levelOf(core: Core, orgId: string, { meter, subject }: MeasuredItem): Quanta {
+  const account = core.fold.account(orgId);
+  const levels = account && core.fold.levels(account, meter.key);
+  return levels?.sources.get(subject)?.quanta ?? 0n;
 }
 
 function refuseIfHoldsExhausted(core: Core, orgId: string): void {
@@ -183,48 +196,57 @@ function refuseIfHoldsExhausted(core: Core, orgId: string): void {
   throw new Refusal('RESOURCE_EXHAUSTED', 'HOLDS_EXHAUSTED', `${text}; settle or release some`);
 }
 
-function grantedAnswer(
-  checked: ItemsDecision,
-  held: readonly HoldItem[],
-  expiresMs: number,
-  after: Sequence,
-): Answer<ReserveResponse> {
+/** What is held, with the rules as they are now: the first answer and each later one. */
+function granted(core: Core, hold: Hold, after: Sequence): Answer<ReserveResponse> {
+  const held = heldAsItems(core, hold);
+  const checked = checkItems(core, hold.orgId, [...held.keys()], core.clock.wallMs());
+  for (const { item, state } of checked.states) state.requested = heldIn(held.get(item), state);
+  const states = checked.states.map(({ state }) => state);
   const reply = {
     granted: true,
-    items: held.map(toItem),
-    expireTime: toTimestamp(expiresMs),
-    reason: toReason(standing(statesOf(checked), 'recorded').reason),
+    items: hold.items.map(toItem),
+    expireTime: toTimestamp(hold.expiresMs),
+    reason: toReason(standing(states, 'recorded').reason),
     plan: checked.terms.terms.plan.id,
     quotas: statusesOf(checked, 'recorded'),
   };
   return { reply, after };
 }
 
-function statesOf({ states }: ItemsDecision): RuleState[] {
-  return states.map(({ state }) => state);
+/** Nothing more is asked for. A meter may have left the catalogue: it has no rules then. */
+function heldAsItems(core: Core, hold: Hold): ReadonlyMap<MeasuredItem, HoldItem> {
+  const { meters } = catalogueOf(core);
+  const items = new Map<MeasuredItem, HoldItem>();
+  for (const [index, held] of hold.items.entries()) {
+    const meter = meters.get(held.meter);
+    if (meter === undefined) continue;
+    const item: ParsedItem = {
+      meter: held.meter,
+      amount: { kind: 'none' },
+      isLevel: false,
+      amountText: '',
+      dimensions: new Map(held.labels),
+      field: `items[${index}]`,
+    };
+    items.set({ item, meter, quanta: 0n, isDelta: true, subject: '' }, held);
+  }
+  return items;
 }
 
-/** The same body again: the same answer, with the rules as they are now. */
-function again(
-  core: Core,
-  hold: Hold,
-  fingerprint: number,
-  parsed: readonly ParsedItem[],
-): Answer<ReserveResponse> {
-  if (hold.fingerprint !== fingerprint) {
-    const text = `reservation ${JSON.stringify(hold.reservationId)} is held with another body`;
-    throw new Refusal('ALREADY_EXISTS', 'RESERVATION_ID_REUSED', text);
-  }
-  const nowMs = core.clock.wallMs();
-  // A meter may have left the catalogue since: what is held is held all the same.
-  const { meters } = catalogueOf(core);
-  const known = parsed.filter(({ meter }) => meters.has(meter));
-  const items = measureParsed(core, known, createFaults());
-  const held = items.map((item) => ({ ...item, quanta: 0n, isDelta: true }));
-  const checked = checkItems(core, hold.orgId, held, nowMs);
-  for (const { state } of checked.states) state.requested = 0n;
-  const answer = grantedAnswer(checked, hold.items, hold.expiresMs, core.journal.lastSequence());
-  return answer;
+/** What an item adds to `reserved` of a rule; of a level that is not added up, the level. */
+function heldIn(held: HoldItem | undefined, { rule, scopeValues, aggregation }: RuleState): Quanta {
+  if (held === undefined) return 0n;
+  if (aggregation === 'MAX') return held.quanta;
+  const counter = held.counters.find(
+    (each) => each.combination === rule.combination && each.scopeValues === scopeValues,
+  );
+  return counter?.reserved ?? 0n;
+}
+
+function refuseOtherBody(hold: Hold, fingerprint: number): void {
+  if (hold.fingerprint === fingerprint) return;
+  const text = `reservation ${JSON.stringify(hold.reservationId)} is held with another body`;
+  throw new Refusal('ALREADY_EXISTS', 'RESERVATION_ID_REUSED', text);
 }
 
 function denied(

@@ -6,8 +6,8 @@ import { UTC } from '../domain/metering/calendar.js';
 import {
   type Catalogue,
   type OrganisationTerms,
-  rulesChangeMs,
   rulesFor,
+  rulesSpan,
   termsOf,
 } from '../domain/plans/catalogue.js';
 import { type Counted, countedOf } from '../domain/quota/counted.js';
@@ -37,6 +37,7 @@ export interface TermsBook {
 }
 
 interface Remembered extends Terms {
+  readonly fromMs: EpochMs;
   readonly untilMs: EpochMs;
 }
 
@@ -56,7 +57,9 @@ export function openTermsBook(): TermsBook {
       }
       const place = catalogue.organisations.has(orgId) ? orgId : COMMON;
       const remembered = known.get(place);
-      if (remembered !== undefined && nowMs < remembered.untilMs) return remembered;
+      const holds =
+        remembered !== undefined && nowMs >= remembered.fromMs && nowMs < remembered.untilMs;
+      if (holds) return remembered;
       const made = resolve(catalogue, termsOf(catalogue, orgId), nowMs);
       known.set(place, made);
       return made;
@@ -70,7 +73,7 @@ function resolve(catalogue: Catalogue, terms: OrganisationTerms, nowMs: EpochMs)
   const byMeter = new Map<string, MeterRules>();
   return {
     terms,
-    untilMs: rulesChangeMs(terms, nowMs),
+    ...rulesSpan(terms, nowMs),
     meter(meter) {
       let rules = byMeter.get(meter);
       if (rules === undefined) {

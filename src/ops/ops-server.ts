@@ -11,7 +11,7 @@ import {
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { assert } from '../base/assert.js';
-import { Failure, messageOf } from '../base/failure.js';
+import { listenFailure } from '../base/listen-failure.js';
 
 export interface OpsServerOptions {
   /** A host name or address without brackets; port 0 picks a free one. */
@@ -147,13 +147,16 @@ async function listen(server: Server, address: OpsAddress): Promise<OpsAddress> 
         resolve();
       });
     });
-  } catch (cause) {
-    const where = `${address.host}:${address.port}`;
-    throw new Failure('LISTEN_FAILED', `ops: ${where}: ${messageOf(cause)}`, { cause });
+  } catch (error) {
+    throw listenFailure('ops_listen', hostPort(address), error);
   }
   const bound: AddressInfo | string | null = server.address();
   assert(bound !== null && typeof bound === 'object', 'a TCP listener has an address');
   return { host: bound.address, port: bound.port };
+}
+
+export function hostPort({ host, port }: OpsAddress): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 function within(limitMs: number, start: (done: () => void) => void): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { isIPv4, isIPv6 } from 'node:net';
 import { posix } from 'node:path';
-import { isRefused, type Read, type Refused, refuse } from './scalars.js';
+import { isRefused, type Read, type Refused, refuse, refuseKernelPath } from './scalars.js';
 
 export interface TcpAddress {
   readonly kind: 'tcp';
@@ -89,6 +89,8 @@ function unixAddress(text: string): UnixAddress | Refused {
     return refuse('must be unix:///absolute/path');
   }
   const path = posix.normalize(given);
+  const refused = refuseKernelPath(path);
+  if (refused !== undefined) return refused;
   if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX) return { kind: 'unix', path };
   return refuse(`must have a socket path of at most ${SOCKET_PATH_BYTES_MAX} bytes`);
 }

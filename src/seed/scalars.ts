@@ -144,6 +144,12 @@ export function orEmpty(read: Read<string>): Read<string> {
   return (text) => (text === '' ? '' : read(text));
 }
 
+/** Undefined where files can be made; `path` is absolute. */
+export function refuseKernelPath(path: string): Refused | undefined {
+  if (!/^\/(proc|sys)(\/|$)/.test(path)) return undefined;
+  return refuse('must not lie in /proc or /sys: the kernel keeps no files there');
+}
+
 export function matching(pattern: RegExp, rule: string): Read<string> {
   return (text) => (pattern.test(text) ? text : refuse(rule));
 }

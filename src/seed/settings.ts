@@ -17,6 +17,7 @@ import {
   type Read,
   type Refused,
   refuse,
+  refuseKernelPath,
   trueOrFalse,
 } from './scalars.js';
 
@@ -69,15 +70,15 @@ export const SETTINGS = {
     help: 'gRPC reflection, on or off',
     write: (on) => (on ? 'on' : 'off'),
   }),
-  id_retention_days: whole(limits.idRetentionMs / DAY_MS, 2, 3660, 'a repeat is known this long'),
-  late_days: whole(limits.eventPastMs / DAY_MS, 1, 3659, 'age of the oldest event accepted'),
-  future_minutes: whole(limits.eventFutureMs / MINUTE_MS, 0, 1440, 'events accepted from ahead'),
-  journal_bytes_max: size(limits.journalBytes, 32 * MIB, 1024 * TIB, 'bound of the journal'),
-  journal_segment_bytes: size(limits.segmentBytes, 16 * MIB, 1024 * MIB, 'one journal file'),
+  id_retention_days: whole(limits.idRetentionMs / DAY_MS, 2, 3660, 'days an event id is known'),
+  late_days: whole(limits.eventPastMs / DAY_MS, 1, 3659, 'days an event may be behind'),
+  future_minutes: whole(limits.eventFutureMs / MINUTE_MS, 0, 1440, 'minutes it may be ahead'),
+  journal_bytes_max: size(limits.journalBytes, 32 * MIB, 1024 * TIB, 'size of the whole journal'),
+  journal_segment_bytes: size(limits.segmentBytes, 16 * MIB, 1024 * MIB, 'size of a journal file'),
   disk_reserve_bytes: size(limits.diskReserveBytes, 16 * MIB, TIB, 'disk space to leave free'),
   checkpoint_interval_ms: whole(limits.checkpointIntervalMs, 100, 600_000, 'between checkpoints'),
-  scope_idle_days: whole(limits.scopeIdleMs / DAY_MS, 2, 366, 'counters of idle scopes end'),
-  drain_seconds: whole(limits.drainMs / SECOND_MS, 0, 3600, 'for calls in flight at the stop'),
+  scope_idle_days: whole(limits.scopeIdleMs / DAY_MS, 2, 366, 'days until idle counters end'),
+  drain_seconds: whole(limits.drainMs / SECOND_MS, 0, 3600, 'seconds that a stop waits for calls'),
 } as const;
 
 export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
@@ -124,7 +125,12 @@ function size(fallback: number, min: number, max: number, help: string): Setting
 
 function directory(text: string): string | Refused {
   const path = label(1024)(text);
-  return isRefused(path) ? path : resolve(path);
+  if (isRefused(path)) return path;
+  if (path.startsWith('~')) {
+    return refuse('must not begin with ~, which only a shell replaces: write the path in full');
+  }
+  const whole = resolve(path);
+  return refuseKernelPath(whole) ?? whole;
 }
 
 function fileSystem(text: string): string | Refused {

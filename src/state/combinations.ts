@@ -19,6 +19,7 @@ export const ALWAYS: Since = { atMs: 0, version: 0 };
 
 /** Combinations of plans and defaults are counted for every organisation. */
 const EVERYBODY = '';
+const SEPARATOR = '\u0004';
 
 /** Undefined where it is not counted. */
 export function sinceOf(
@@ -44,6 +45,11 @@ export function countedSince(
     const known = sinceOf(before, orgId, meter, combination);
     since.set(keyOf(orgId, meter, combination), known ?? { atMs, version: catalogue.version });
   }
+  // What an organisation was counted by alone is counted on where everybody is.
+  for (const [key, own] of before) {
+    const common = `${EVERYBODY}${key.slice(key.indexOf(SEPARATOR))}`;
+    if (!since.has(key) && since.has(common)) since.set(key, own);
+  }
   return since;
 }
 
@@ -57,5 +63,5 @@ function* allRules(catalogue: Catalogue): Generator<[orgId: string, rule: Rule]>
 }
 
 function keyOf(orgId: string, meter: string, combination: string): string {
-  return `${orgId}\u0004${meter}\u0004${combination}`;
+  return `${orgId}${SEPARATOR}${meter}${SEPARATOR}${combination}`;
 }

@@ -1,17 +1,20 @@
 // Quota counters. A counter keeps the three latest windows that were used: the current one, the one
 // before it for late usage, and the one after it for events a few minutes ahead. An older event
-// touches only the totals, except in the window of now: a clock that was set back is still bounded.
+// touches only the totals. Now is the clock's: where it was set back, older windows are counted
+// again and newer ones make room.
 
 import { assert } from '../base/assert.js';
-import type { EpochMs } from '../base/units.js';
+import type { EpochMs, Sequence } from '../base/units.js';
+import type { Window } from '../domain/quota/rule.js';
 import type { CounterChange, RecordEntry } from '../journal/entry.js';
 import { kept } from './kept.js';
 import type { Counter, CounterWindow } from './values.js';
 
 const WINDOWS_KEPT = 3;
+const NEVER: EpochMs = -1;
 
 export function emptyCounter(key: string): Counter {
-  return { key, ...kept(), windows: [], reserved: 0n, touchedMs: 0 };
+  return { key, ...kept(), windows: [], reserved: 0n, touchedMs: 0, droppedMs: NEVER };
 }
 
 export function windowOf({ windows }: Counter, startMs: EpochMs): CounterWindow | undefined {
@@ -23,32 +26,38 @@ export function windowOf({ windows }: Counter, startMs: EpochMs): CounterWindow 
   return undefined;
 }
 
-/** Whether a window that starts then is counted: it is kept, newer than what is, or that of now. */
-export function takesWindow(counter: Counter, startMs: EpochMs, nowStartMs: EpochMs): boolean {
-  const { windows } = counter;
+/** Whether a window is counted: it is kept, newer than what is, that of now or the one before. */
+export function takesWindow(
+  { windows }: Counter,
+  { startMs, endMs }: Window,
+  nowStartMs: EpochMs,
+): boolean {
   const oldest = windows[windows.length - 1];
   if (oldest === undefined || windows.length < WINDOWS_KEPT) return true;
-  return startMs >= oldest.startMs || startMs === nowStartMs;
+  return startMs >= oldest.startMs || startMs === nowStartMs || endMs === nowStartMs;
 }
 
-/** Whether a window that is not kept may have been: what was used in it is in the totals alone. */
-export function mayHaveDropped({ windows }: Counter, startMs: EpochMs): boolean {
-  return windows.length === WINDOWS_KEPT && startMs < (windows[0] as CounterWindow).startMs;
+/** Whether a window that is not kept may have been used: what was is in the totals alone. */
+export function mayHaveDropped({ windows, droppedMs }: Counter, startMs: EpochMs): boolean {
+  if (startMs <= droppedMs) return true;
+  const oldest = windows[WINDOWS_KEPT - 1];
+  return oldest !== undefined && startMs < oldest.startMs;
 }
 
 export function applyChange(
   counter: Counter,
   change: CounterChange,
   { atMs, catalogueVersion }: Pick<RecordEntry, 'atMs' | 'catalogueVersion'>,
+  sequence: Sequence,
 ): CounterWindow {
   counter.touchedMs = Math.max(counter.touchedMs, atMs);
   let window = windowOf(counter, change.windowStartMs);
   if (change.base !== undefined) {
-    if (window === undefined) window = insertWindow(counter, change);
-    else window.restarts++;
+    window ??= insertWindow(counter, change.windowStartMs, atMs);
+    window.openedBy = sequence;
     window.used = change.base;
     window.sinceMs = change.sinceMs;
-    window.raised = [];
+    window.raised = stillRaised(window);
   }
   assert(window !== undefined, 'a counter change without a base has its window');
   window.used += change.delta;
@@ -56,24 +65,36 @@ export function applyChange(
   return window;
 }
 
-/** Names one run of a window: a value seen before a restart counts again. */
-export function seenMark({ startMs, restarts }: Pick<CounterWindow, 'startMs' | 'restarts'>) {
-  return `${startMs}:${restarts}`;
+/** Names one run of a window: a value seen before it was opened anew counts again. */
+export function seenMark({ startMs, openedBy }: Pick<CounterWindow, 'startMs' | 'openedBy'>) {
+  return `${startMs}:${openedBy}`;
 }
 
-function insertWindow(counter: Counter, change: CounterChange): CounterWindow {
-  const { windowStartMs: startMs, sinceMs } = change;
+/** Thresholds that the window reaches as it is opened anew were raised before. */
+function stillRaised({ raised, raisedLimit, used }: CounterWindow): number[] {
+  return raised.filter((percent) => used * 100n >= raisedLimit * BigInt(percent));
+}
+
+/** Where there is no room, the window farthest from the time of recording goes. */
+function insertWindow(counter: Counter, startMs: EpochMs, atMs: EpochMs): CounterWindow {
   const window: CounterWindow = {
     startMs,
     used: 0n,
-    sinceMs,
+    sinceMs: undefined,
     raised: [],
     raisedLimit: 0n,
-    restarts: 0,
+    openedBy: 0,
     version: 0,
   };
-  if (counter.windows.length === WINDOWS_KEPT) counter.windows.pop();
-  counter.windows.push(window);
-  counter.windows.sort((a, b) => b.startMs - a.startMs);
+  const { windows } = counter;
+  const [newest] = windows;
+  const oldest = windows[WINDOWS_KEPT - 1];
+  if (newest !== undefined && oldest !== undefined) {
+    const far = newest.startMs - atMs > atMs - oldest.startMs ? newest : oldest;
+    counter.droppedMs = Math.max(counter.droppedMs, far.startMs);
+    windows.splice(windows.indexOf(far), 1);
+  }
+  windows.push(window);
+  windows.sort((a, b) => b.startMs - a.startMs);
   return window;
 }

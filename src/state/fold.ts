@@ -7,7 +7,6 @@ import type { Clock } from '../base/clock.js';
 import { DAY_MS, type EpochMs, MINUTE_MS, type Sequence } from '../base/units.js';
 import { intervalAt, UTC } from '../domain/metering/calendar.js';
 import { addEvent, type Cell, emptyCell, isLater } from '../domain/metering/cell.js';
-import type { Meter } from '../domain/metering/meter.js';
 import { type Catalogue, compileCatalogue } from '../domain/plans/catalogue.js';
 import type { CatalogueDocument } from '../domain/plans/document.js';
 import type {
@@ -27,12 +26,10 @@ import { type Holds, openHolds } from './holds.js';
 import { eventIdKey, reservationIdKey } from './id-key.js';
 import type { Indexes } from './index/indexes.js';
 import { kept } from './kept.js';
+import { kindOf, type MeterKind } from './meter-kinds.js';
 import type { Store } from './store.js';
 import { type Bucket, keys, LABEL_SETS_PER_PAGE, openTables, type Tables } from './tables.js';
 import type { Hold, LabelSet, Page } from './values.js';
-
-/** Windows in which a value was seen: a counter keeps no more. */
-const SEEN_MARKS = 3;
 
 export const QUARTER_MS = 15 * MINUTE_MS;
 
@@ -42,9 +39,6 @@ export interface Hint {
   readonly account: Account | undefined;
   readonly labelSet: LabelSet | undefined;
 }
-
-/** Quanta mean nothing without these. */
-export type MeterKind = Pick<Meter, 'scale' | 'aggregation'>;
 
 export interface Fold extends Omit<Accounts, 'counterToChange'> {
   readonly tables: Tables;
@@ -164,7 +158,7 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     addEvent(cellOf(at.quarter.page, id), entry, sequence, hashLow, hashHigh);
     widen(at, quarterMs);
     if (entry.aggregation === 'LAST') applyLevel(of, at, entry, sequence);
-    applyCounters(of, entry);
+    applyCounters(of, entry, sequence);
   }
 
   function widen(at: MeterAccount, quarterMs: EpochMs): void {
@@ -175,14 +169,15 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     series.lastMs = Math.max(series.lastMs, quarterMs);
   }
 
-  function applyCounters(of: Account, entry: RecordEntry): void {
+  function applyCounters(of: Account, entry: RecordEntry, sequence: Sequence): void {
     const { meter } = entry;
     const raised = entry.counters.map((change) => {
       const { combination, scopeValues } = change;
       const target = counterToChange(of, meter, combination, scopeValues);
-      const window = applyChange(target, change, entry);
+      const window = applyChange(target, change, entry, sequence);
       if (entry.aggregation === 'UNIQUE') {
-        markSeen(of, meter, combination, scopeValues, entry.subject, seenMark(window));
+        const marks = target.windows.map(seenMark);
+        markSeen(of, meter, combination, scopeValues, entry.subject, seenMark(window), marks);
       }
       return window;
     });
@@ -203,6 +198,7 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     scopeValues: string,
     value: string,
     mark: string,
+    live: readonly string[],
   ): void {
     const key = keys.seen(of.organisation.number, meter, combination, scopeValues, value);
     const seen = tables.seen.get(key);
@@ -212,7 +208,7 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     }
     if (seen.marks.includes(mark)) return;
     tables.seen.touch(seen);
-    seen.marks = [mark, ...seen.marks].slice(0, SEEN_MARKS);
+    seen.marks = [mark, ...seen.marks.filter((each) => live.includes(each))];
   }
 
   function applyLevel(of: Account, at: MeterAccount, entry: RecordEntry, sequence: Sequence): void {
@@ -234,9 +230,10 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
   function applyCatalogue({ version, document, atMs }: CatalogueEntry): void {
     const next = compileCatalogue(parseDocument(document), version);
     catalogue = next;
-    since = countedSince(next, since, organisations === 0 ? 0 : atMs);
-    for (const { key, scale, aggregation } of next.meters.values()) {
-      meterKinds.set(key, { scale, aggregation });
+    const sinceMs = organisations === 0 ? 0 : atMs;
+    since = countedSince(next, since, sinceMs);
+    for (const meter of next.meters.values()) {
+      meterKinds.set(meter.key, kindOf(meter, meterKinds.get(meter.key), sinceMs));
     }
     saveNote(tables, keys.catalogue, version, document);
     saveNote(tables, keys.combinations, version, JSON.stringify([...since]));
@@ -245,9 +242,8 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
   }
 
   function reserveInNewRules(hold: Hold, of: Catalogue): void {
-    const added = hold.items.map((item) => {
-      return { meter: item.meter, counters: addedCounters(item, hold.orgId, of) };
-    });
+    const counters = addedCounters(hold.items, hold.orgId, of);
+    const added = hold.items.map(({ meter }, i) => ({ meter, counters: counters[i] ?? [] }));
     if (added.every(({ counters }) => counters.length === 0)) return;
     changeReserved(hold.orgId, added, 1n);
     const items = hold.items.map((item, i) => {

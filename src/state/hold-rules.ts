@@ -5,22 +5,37 @@ import { matches, valuesOf } from '../domain/metering/dimensions.js';
 import type { Catalogue } from '../domain/plans/catalogue.js';
 import type { HoldCounter, HoldItem } from '../journal/entry.js';
 
-/** The counters of the catalogue that an item of a hold is not in yet. */
+/** By item of a hold: the counters of the catalogue that it is not in yet. */
 export function addedCounters(
+  items: readonly HoldItem[],
+  orgId: string,
+  catalogue: Catalogue,
+): readonly (readonly HoldCounter[])[] {
+  const values = new Set<string>();
+  return items.map((item) => addedTo(item, orgId, catalogue, values));
+}
+
+/** `values`: of UNIQUE, what the items before have named: it is new once. */
+function addedTo(
   item: HoldItem,
   orgId: string,
   catalogue: Catalogue,
+  values: Set<string>,
 ): readonly HoldCounter[] {
   if (item.aggregation === 'MAX') return [];
   const labels = new Map(item.labels);
+  const value = labels.get(catalogue.meters.get(item.meter)?.dimension ?? '') ?? '';
   const common = catalogue.rulesByMeter.get(item.meter) ?? [];
   const own = catalogue.organisations.get(orgId)?.overrides.map(({ rule }) => rule) ?? [];
   const added = new Map<string, HoldCounter>();
   for (const { combination, meter, match, scope } of [...common, ...own]) {
-    if (meter !== item.meter || !matches(match, labels)) continue;
+    if (meter !== item.meter || !matches(match, labels) || added.has(combination)) continue;
     if (item.counters.some((each) => each.combination === combination)) continue;
     const scopeValues = valuesOf(scope, labels);
-    added.set(combination, { combination, scopeValues, reserved: item.quanta });
+    const place = `${meter}\u0004${combination}\u0004${scopeValues}\u0004${value}`;
+    const known = item.aggregation === 'UNIQUE' && values.has(place);
+    values.add(place);
+    added.set(combination, { combination, scopeValues, reserved: known ? 0n : item.quanta });
   }
   return [...added.values()];
 }

@@ -104,7 +104,7 @@ async function openOnce(options: OpenOptions, rebuilt: string): Promise<OpenedSt
       indexes,
       checkpoints: openCheckpoints(shared),
       replayed: (replay as Replaying).entries(),
-      rebuilt,
+      rebuilt: [rebuilt, indexes.rebuilt].filter((why) => why !== '').join('; '),
       async close() {
         await stateFile.close();
         indexes.close();

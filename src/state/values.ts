@@ -39,8 +39,8 @@ export interface CounterWindow {
   sinceMs: EpochMs | undefined;
   raised: number[];
   raisedLimit: Quanta;
-  /** How often it began anew: after an idle time, or after it was not counted for a while. */
-  restarts: number;
+  /** The event that opened it, or opened it anew: after an idle time, or having missed some. */
+  openedBy: Sequence;
   /** Catalogue version of the last change. */
   version: number;
 }
@@ -51,6 +51,8 @@ export interface Counter extends Kept {
   windows: CounterWindow[];
   reserved: Quanta;
   touchedMs: EpochMs;
+  /** Start of the newest window that had to make room; −1: none had. */
+  droppedMs: EpochMs;
 }
 
 export interface LabelSet extends Kept {
@@ -136,37 +138,39 @@ export const seriesCodec: Codec<Series> = {
 type WindowData = [number, string, number | null, number[], string, number, number];
 export const counterCodec: Codec<Counter> = {
   prefix: 'c',
-  encode: ({ windows, reserved, touchedMs }) => [
+  encode: ({ windows, reserved, touchedMs, droppedMs }) => [
     windows.map(encodeWindow),
     `${reserved}`,
     touchedMs,
+    droppedMs,
   ],
-  decode: (key, data: [WindowData[], string, number]) => decodeCounter(key, data),
+  decode: (key, data: [WindowData[], string, number, number]) => decodeCounter(key, data),
 };
 
 function encodeWindow(w: CounterWindow): WindowData {
   const since = w.sinceMs ?? null;
-  return [w.startMs, `${w.used}`, since, w.raised, `${w.raisedLimit}`, w.restarts, w.version];
+  return [w.startMs, `${w.used}`, since, w.raised, `${w.raisedLimit}`, w.openedBy, w.version];
 }
 
 function decodeCounter(
   key: string,
-  [windows, reserved, touchedMs]: [WindowData[], string, number],
+  [windows, reserved, touchedMs, droppedMs]: [WindowData[], string, number, number],
 ): Counter {
   return {
     key,
     ...kept(),
-    windows: windows.map(([startMs, used, sinceMs, raised, raisedLimit, restarts, version]) => ({
+    windows: windows.map(([startMs, used, sinceMs, raised, raisedLimit, openedBy, version]) => ({
       startMs,
       used: BigInt(used),
       sinceMs: sinceMs ?? undefined,
       raised,
       raisedLimit: BigInt(raisedLimit),
-      restarts,
+      openedBy,
       version,
     })),
     reserved: BigInt(reserved),
     touchedMs,
+    droppedMs,
   };
 }
 

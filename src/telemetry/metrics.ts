@@ -76,7 +76,7 @@ const PLAIN_COUNTERS = {
   conflicts: ['conflicts_total', 'Ids used again for something else; nothing was recorded.'],
   softExceeded: ['soft_exceeded_total', 'Events recorded beyond a soft limit.'],
   shadowDenials: ['shadow_denials_total', 'Events a rule in shadow mode would have denied.'],
-  lateEvents: ['late_events_total', 'Events recorded into a period that had ended.'],
+  lateEvents: ['late_events_total', 'Events of a calendar month (UTC) that is over.'],
   unknownTiers: ['unknown_tiers_total', 'Events with a tier unknown here, counted with factor 1.'],
   defaultedTimes: ['defaulted_times_total', 'Events without a time, given the wall clock.'],
   labelOverflow: ['label_overflow_total', 'Events whose label set was folded into "other".'],

@@ -7,9 +7,10 @@ import { PassThrough } from 'node:stream';
 import { afterEach, expect, test, vi } from 'vitest';
 import { assert } from '../../src/base/assert.js';
 import { Failure } from '../../src/base/failure.js';
+import { takeLock } from '../../src/journal/lock.js';
 import { main } from '../../src/main.js';
 import { readCommandLine } from '../../src/ops/cli/command.js';
-import { tellTrouble } from '../../src/ops/cli/trouble.js';
+import { exitCodeOf, tellTrouble, troubleOf } from '../../src/ops/cli/trouble.js';
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -43,6 +44,34 @@ test.each([
   const { code, out, err } = await run(...line.split(' ').filter((word) => word !== ''));
   expect([code, out]).toEqual([2, '']);
   expect(err).toBe(`${message}\n${(await run('help')).out}`);
+});
+
+test.each([
+  ['serve --bogus', '--bogus: unknown flag\n'],
+  ['serve now', 'now: unexpected argument\n'],
+  ['verify --config t.yaml', '--config: unknown flag\n'],
+  ['verify now', 'now: unexpected argument\n'],
+  ['verify --data-dir', '--data-dir: needs a value\n'],
+  ['verify --data-dir --json', '--data-dir: needs a value\n'],
+  ['repair -x', '-x: unknown flag\n'],
+  ['repair --apply=yes', '--apply: takes no value\n'],
+  ['replay --colour', 'replay: --colour: unknown flag\n'],
+])('%s is refused as by every other command', async (line, err) => {
+  expect(await run(...line.split(' '))).toEqual({ code: 2, out: '', err });
+});
+
+test.each(['verify', 'repair'])('%s asks to stop the server that holds the data', async (name) => {
+  const directory = mkdtempSync(join(tmpdir(), 'tollgate-'));
+  const lock = await takeLock(directory);
+  const { code, err } = await run(name, '--data-dir', directory);
+  await lock.release();
+  rmSync(directory, { recursive: true });
+  expect([code, err.split('\n').length]).toEqual([1, 2]);
+  expect(err).toMatch(/^tollgate: DIRECTORY_LOCKED: .*: stop the server first\n$/);
+});
+
+test('the help of serve gives the units of sizes', async () => {
+  expect((await run('serve', '--help')).out).toContain('Sizes are bytes, or KiB, MiB, GiB, TiB');
 });
 
 test('verify, repair and replay get their arguments as they are', () => {
@@ -86,11 +115,31 @@ test.each([
   ['ENTRY_UNKNOWN', 3],
   ['FORMAT_UNKNOWN', 3],
   ['DIRECTORY_LOCKED', 1],
+  ['CATALOGUE_INCOMPATIBLE', 2],
+  ['DATA_DIR_UNUSABLE', 2],
 ])('a failure %s exits with %d', (code, exit) => {
   const cause = new Error('and why');
   const { io, text } = openIo();
   expect(tellTrouble(new Failure(code, 'what failed', { cause }), io)).toBe(exit);
   expect(text.err()).toBe(`tollgate: ${code}: what failed: and why\n`);
+});
+
+test('a cause that the message holds already is not said again', () => {
+  const { io, text } = openIo();
+  tellTrouble(new Failure('X', 'no: and why', { cause: new Error('and why') }), io);
+  expect(text.err()).toBe('tollgate: X: no: and why\n');
+});
+
+test('for the log: code, message, exit code; a bug with its place', () => {
+  const failure = new Failure('JOURNAL_DAMAGED', 'bad', { cause: new Error('why') });
+  expect([troubleOf(failure), exitCodeOf(failure)]).toEqual([
+    { code: 'JOURNAL_DAMAGED', message: 'bad: why' },
+    3,
+  ]);
+  const system = Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
+  expect(troubleOf(system)).toEqual({ code: 'EIO', message: 'EIO: i/o error' });
+  const error = bug();
+  expect(troubleOf(error)).toEqual({ code: 'INTERNAL', message: 'one is two', error });
 });
 
 test('a system error says its own words; a bug shows its place', () => {

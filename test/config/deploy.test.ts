@@ -1,5 +1,6 @@
 // The manifests in deploy/ are configurations that Tollgate accepts.
 
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
@@ -19,6 +20,13 @@ test.each(['statefulset.yaml', 'deployment.yaml'])('%s passes check-config', (ma
   expect(config.catalogueSource).toBe('file');
   const catalogue = compileCatalogue(config.catalogue, 1);
   expect([...catalogue.meters.keys()]).toEqual(['run_units', 'executions', 'tokens', 'agents']);
+});
+
+test('the line that the README takes the file out of the ConfigMap with does so', () => {
+  const readme = readFileSync(new URL('README.md', KUBERNETES), 'utf8');
+  const line = /^(sed .*) > tollgate\.yaml$/m.exec(readme)?.[1] ?? '';
+  const root = new URL('../../', KUBERNETES);
+  expect(execFileSync('sh', ['-c', line], { cwd: root, encoding: 'utf8' })).toBe(mountedFile());
 });
 
 interface Manifest {

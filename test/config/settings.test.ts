@@ -7,6 +7,8 @@ const LOOPBACK =
   'must listen on loopback (127.0.0.0/8, [::1]) or a Unix socket: ' +
   'authentication comes first, and until it exists whoever connects may do anything';
 const SHAPE = 'must be host:port, [ipv6]:port or unix:///absolute/path';
+const HOME = 'must not begin with ~, which only a shell replaces: write the path in full';
+const KERNEL = 'must not lie in /proc or /sys: the kernel keeps no files there';
 const LONG = `/${'s'.repeat(107)}`;
 
 const variables: readonly (readonly [name: string, value: string, rule: string])[] = [
@@ -27,6 +29,7 @@ const variables: readonly (readonly [name: string, value: string, rule: string])
   ['grpc_listen', 'unix:relative.sock', 'must be unix:///absolute/path'],
   ['grpc_listen', 'unix:///run/tollgate/', 'must be unix:///absolute/path'],
   ['grpc_listen', `unix://${LONG}`, 'must have a socket path of at most 107 bytes'],
+  ['grpc_listen', 'unix:///proc/tollgate/t.sock', KERNEL],
   ['grpc_listen', '127.0.0.1:1,localhost:1', 'names 127.0.0.1:1 twice'],
   ['grpc_listen', '[::1]:1,[0:0::1]:1', 'names [::1]:1 twice'],
   ['grpc_listen', 'unix:///a,unix:///b/../a', 'names unix:///a twice'],
@@ -36,6 +39,11 @@ const variables: readonly (readonly [name: string, value: string, rule: string])
   ['ops_listen', '[::]:50051', 'is taken by grpc_listen'],
   ['http_listen', '127.0.0.1:8080', 'no HTTP listener exists yet: leave it unset'],
   ['data_dir', 'a\u0000b', 'must be 1 to 1024 characters, none of them a control character'],
+  ['data_dir', '~/tollgate', HOME],
+  ['data_dir', '~', HOME],
+  ['data_dir', '/proc', KERNEL],
+  ['data_dir', '/proc/1/../x', KERNEL],
+  ['data_dir', '/sys/fs/x', KERNEL],
   ['log_level', 'verbose', 'must be one of trace, debug, info, warn, error, fatal, silent'],
   ['log_format', 'text', 'must be one of json, pretty'],
   ['durability', 'none', 'must be one of fsync, write'],
@@ -179,6 +187,16 @@ const inputs: readonly (readonly [what: string, given: GivenConfig, problem: str
 
 test.each(inputs)('%s is a problem', (_, given, problem) => {
   expect(problemsOf(given)).toContain(problem);
+});
+
+test.each(['./~', '/process', '/system/x'])('data_dir may be %s', (text) => {
+  expect(problemsOf({ env: { TOLLGATE_DATA_DIR: text } })).toEqual([]);
+});
+
+test('~ is refused in the file too', () => {
+  expect(problemsOf({ yaml: 'server:\n  data_dir: ~/x\n' })).toEqual([
+    `data_dir (t.yaml:2) = "~/x": ${HOME}`,
+  ]);
 });
 
 test('every problem of every source is named in one run', () => {

@@ -3,8 +3,8 @@ import { formatDecimal, formatUnits } from '../../src/base/decimal.js';
 import {
   compileCatalogue,
   type OrganisationTerms,
-  rulesChangeMs,
   rulesFor,
+  rulesSpan,
   termsOf,
 } from '../../src/domain/plans/catalogue.js';
 import type {
@@ -229,7 +229,7 @@ describe('the rules of an organisation', () => {
     const overrides = expires.map((each, i) => override({ key: `o${i}`, expires: each }));
     const catalogue = compile({ organizations: organisation(overrides) });
     const terms: OrganisationTerms = termsOf(catalogue, 'acme');
-    expect(rulesChangeMs(terms, NOW)).toBe(next);
+    expect(rulesSpan(terms, NOW).untilMs).toBe(next);
   });
 
   test('have their thresholds in ascending order', () => {

@@ -73,6 +73,7 @@ export function givenState(
     scopeValues: '',
     used: 0n,
     reserved: 0n,
+    ahead: 0n,
     requested: 1n,
     windowStartMs: utc('2026-11-01'),
     windowEndMs: utc('2026-12-01'),

@@ -1,6 +1,6 @@
 // A configuration that is wrong ends the process with 2 before it touches anything.
 
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { ensureBuilt } from '../support/fault-build.js';
@@ -54,4 +54,22 @@ test.each(SETTINGS)('%s', async (_name, env, named) => {
   expect(exit.output.toLowerCase()).toContain(named.toLowerCase());
   expect(existsSync(data)).toBe(false);
   rmSync(directory, { recursive: true });
+});
+
+test.each<readonly [string, (directory: string) => string, string]>([
+  ['a file', (at) => join(at, 'file'), 'file is not a directory'],
+  ['below a file', (at) => join(at, 'file', 'x', 'y'), 'file is not a directory'],
+  ['a link to nothing', (at) => join(at, 'nowhere'), 'nowhere is a link to something that is not'],
+  ['below a link to /proc', (at) => join(at, 'proc', 'x', 'y'), 'proc takes no directories'],
+])('a data directory that is %s', async (_name, pathIn, why) => {
+  const directory = temporaryDirectory();
+  writeFileSync(join(directory, 'file'), '');
+  symlinkSync('/nowhere/at/all', join(directory, 'nowhere'));
+  symlinkSync('/proc', join(directory, 'proc'));
+  const exit = await runServer(pathIn(directory));
+  rmSync(directory, { recursive: true });
+  expect(exit.code).toBe(2);
+  expect(exit.output).toContain('tollgate: DATA_DIR_UNUSABLE: data_dir: ');
+  expect(exit.output).toContain(why);
+  expect(exit.output).toContain('"event":"start_failed","code":"DATA_DIR_UNUSABLE"');
 });

@@ -1,17 +1,22 @@
 import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
+import { ensureBuilt } from '../support/fault-build.js';
 import { createBook, record, sendLoad, total } from '../support/load.js';
 import { runServer, spawnServer } from '../support/server-process.js';
 import { temporaryDirectory } from '../support/service.js';
+
+beforeAll(() => ensureBuilt());
 
 test('a second server on the same directory gives way', async () => {
   const directory = temporaryDirectory();
   const first = await spawnServer(directory);
   const second = await runServer(directory);
   expect(second.code).toBe(1);
-  expect(second.output).toContain('DIRECTORY_LOCKED');
+  expect(second.output).toContain(`DIRECTORY_LOCKED: another process is using ${directory}`);
+  expect(second.output).toContain(`process id ${first.pid}`);
+  expect(second.output).toContain('or set another data_dir');
   expect(await record(first.client, 'acme', 'e')).toBe('recorded');
   await first.stop();
   rmSync(directory, { recursive: true });
@@ -54,6 +59,22 @@ test('a second SIGTERM ends at once', async () => {
   const again = await spawnServer(directory);
   expect(await record(again.client, 'acme', 'e')).toBe('duplicate');
   await again.stop();
+  rmSync(directory, { recursive: true });
+});
+
+test('a start says how the one before it ended', async () => {
+  const directory = temporaryDirectory();
+  const stops: unknown[] = [];
+  for (const end of ['kill', 'stop', 'kill', 'kill', 'stop'] as const) {
+    const server = await spawnServer(directory);
+    const line = server
+      .output()
+      .split('\n')
+      .find((text) => text.includes('"journal_open"'));
+    stops.push(JSON.parse(line ?? '').last_stop);
+    await server[end]();
+  }
+  expect(stops).toEqual(['none', 'unclean', 'clean', 'unclean', 'unclean']);
   rmSync(directory, { recursive: true });
 });
 
@@ -100,7 +121,16 @@ test('a port that is taken is said so', async () => {
   const env = { TOLLGATE_GRPC_LISTEN: `127.0.0.1:${port}` };
   const exit = await runServer(directory, { env });
   expect(exit.code).toBe(1);
-  expect(exit.output).toContain(`127.0.0.1:${port}`);
+  const text = `grpc_listen: cannot listen on 127.0.0.1:${port}: another process has this address`;
+  const [event, ...others] = exit.output.split('\n').filter((line) => line.includes(text));
+  expect(JSON.parse(event ?? '')).toMatchObject({
+    level: 'fatal',
+    event: 'start_failed',
+    code: 'LISTEN_FAILED',
+    exit_code: 1,
+  });
+  expect(others).toHaveLength(1);
+  expect(others[0]).toMatch(/^tollgate: LISTEN_FAILED: /);
   holder.close();
   rmSync(directory, { recursive: true });
 });

@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import { compileCatalogue } from '../../src/domain/plans/catalogue.js';
 import { main } from '../../src/main.js';
 import { COMMANDS } from '../../src/ops/cli/command.js';
+import { exampleCatalogue } from '../../src/seed/example.js';
 import { configOf } from '../config/given.js';
 import { codeOf, commands, README, ROOT, tableOf } from './document.js';
 
@@ -78,6 +79,16 @@ test('its catalogue is one that a server starts with', () => {
   const [yaml = ''] = codeOf('yaml');
   const catalogue = compileCatalogue(configOf({ yaml }).catalogue, 1);
   expect([...catalogue.meters.keys()]).toEqual(['run_units', 'tokens', 'agents']);
+});
+
+test('its sample of usage is for meters of the built-in catalogue', () => {
+  const sample = commands().flatMap((line) => /^printf '(.*)' > usage\.csv$/.exec(line)?.[1] ?? []);
+  expect(sample).toHaveLength(1);
+  const [header, ...rows] = (sample[0] ?? '').split('\\n').filter((line) => line !== '');
+  expect(header).toBe('org,meter,quantity');
+  const known = exampleCatalogue().meters.map(({ key }) => key);
+  expect(rows.length).toBeGreaterThan(1);
+  for (const row of rows) expect(known).toContain(row.split(',')[1]);
 });
 
 async function helpOf(name: string): Promise<string> {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { RetryInfo, Status } from '../../generated/ts/google/rpc/error_details.js';
 import type { Clock } from '../../src/base/clock.js';
 import { openBackoff } from '../../src/ops/replay/backoff.js';
-import type { CallStatus } from '../../src/ops/replay/call-error.js';
+import { type CallStatus, callFailure } from '../../src/ops/replay/call-error.js';
 import { openLatencyHistogram } from '../../src/ops/replay/latency.js';
 import { openPace } from '../../src/ops/replay/pace.js';
 import { openProgress } from '../../src/ops/replay/progress.js';
@@ -52,6 +52,18 @@ describe('the pace', () => {
     const pace = openPace('max', simulatedClock());
     pace.waitMs(0n);
     expect(pace.waitMs(1_000_000n * SECOND_NS)).toBe(0);
+  });
+});
+
+describe('the text of a failed call', () => {
+  test.each([
+    ['Last error: connect ECONNREFUSED. Resolution note: ', ': Last error: connect ECONNREFUSED'],
+    ['Last error: a. Resolution note: b', ': Last error: a. Resolution note: b'],
+    ['', ''],
+  ])('%j ends as %j', (details, end) => {
+    const given = { code: status.UNAVAILABLE, details, metadata: new Metadata() };
+    const { message } = callFailure(given, { reason: '', retryDelayMs: 0 }, ' twice');
+    expect(message).toBe(`the call failed with UNAVAILABLE twice${end}`);
   });
 });
 

@@ -186,7 +186,9 @@ describe('the listener', () => {
     await expect(open({ address: server.address })).rejects.toMatchObject({
       name: 'Failure',
       code: 'LISTEN_FAILED',
-      message: expect.stringContaining(`127.0.0.1:${server.address.port}`),
+      message:
+        `ops_listen: cannot listen on 127.0.0.1:${server.address.port}: ` +
+        'another process has this address; stop it, or set another one (EADDRINUSE)',
     });
   });
 });

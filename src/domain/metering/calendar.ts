@@ -37,7 +37,8 @@ export function rememberingInterval(unit: CalendarUnit): (atMs: EpochMs) => Inte
 }
 
 export function isZone(zone: string): boolean {
-  if (zone.length === 0) return false;
+  // Newer releases of Node take an offset for a zone, which it is not.
+  if (!/^[A-Za-z]/.test(zone)) return false;
   try {
     offsetFormat(zone);
     return true;

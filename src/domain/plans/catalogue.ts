@@ -126,13 +126,19 @@ function groupRules(...lists: readonly (readonly Rule[])[]): ReadonlyMap<string,
   return groups;
 }
 
-/** When the rules of `terms` next change by themselves; Infinity where they do not. */
-export function rulesChangeMs(terms: OrganisationTerms, atMs: EpochMs): EpochMs {
-  let next = Number.POSITIVE_INFINITY;
+/** Between which changes the rules of `terms` stand as they do at `atMs`: overrides expire. */
+export function rulesSpan(
+  terms: OrganisationTerms,
+  atMs: EpochMs,
+): { readonly fromMs: EpochMs; readonly untilMs: EpochMs } {
+  let fromMs = Number.NEGATIVE_INFINITY;
+  let untilMs = Number.POSITIVE_INFINITY;
   for (const { expiresMs } of terms.overrides) {
-    if (expiresMs !== undefined && expiresMs > atMs) next = Math.min(next, expiresMs);
+    if (expiresMs === undefined) continue;
+    if (expiresMs > atMs) untilMs = Math.min(untilMs, expiresMs);
+    else fromMs = Math.max(fromMs, expiresMs);
   }
-  return next;
+  return { fromMs, untilMs };
 }
 
 function compileMeter(meter: MeterDocument): Meter {

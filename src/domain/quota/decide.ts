@@ -4,6 +4,8 @@
 //   allow     ⇔ limit unset  OR  used + reserved + max(requested, 1 quantum) ≤ limit
 //   remaining = max(0, limit − used − reserved)
 //
+// Where a command has several parts, those before it count as reserved to each of them.
+//
 // MAX and LAST compare the level that the request would lead to; UNIQUE has no floor of 1 quantum.
 
 import type { EpochMs, Quanta } from '../../base/units.js';
@@ -18,6 +20,8 @@ export interface RuleState {
   readonly scopeValues: string;
   used: Quanta;
   reserved: Quanta;
+  /** What earlier parts of the same command ask of the same counter. */
+  readonly ahead: Quanta;
   /** SUM, COUNT, UNIQUE: what is added. LAST: change of the level. MAX: the level itself. */
   requested: Quanta;
   readonly windowStartMs: EpochMs;
@@ -96,13 +100,14 @@ function holdsAsRecorded(state: RuleState): boolean {
 export function projected(state: RuleState, asked: Asked): Quanta {
   const requested = asked === 'recorded' ? 0n : state.requested;
   if (state.aggregation === 'MAX') return maxQuanta(state.used, requested);
-  return state.used + state.reserved + requested;
+  return state.used + state.reserved + state.ahead + requested;
 }
 
 export function remaining(state: RuleState): Quanta | undefined {
   const { limit } = state.rule;
   if (limit === undefined) return undefined;
-  const left = limit - state.used - (state.aggregation === 'MAX' ? 0n : state.reserved);
+  const held = state.aggregation === 'MAX' ? 0n : state.reserved + state.ahead;
+  const left = limit - state.used - held;
   return left < 0n ? 0n : left;
 }
 
@@ -118,13 +123,14 @@ export function thresholdsAt(rule: Rule, used: Quanta): readonly number[] {
 const NONE: readonly number[] = [];
 
 function projectedWithFloor(state: RuleState): Quanta {
+  const before = state.used + state.reserved + state.ahead;
   switch (state.aggregation) {
     case 'SUM':
     case 'COUNT':
-      return state.used + state.reserved + maxQuanta(state.requested, 1n);
+      return before + maxQuanta(state.requested, 1n);
     case 'UNIQUE':
     case 'LAST':
-      return state.used + state.reserved + state.requested;
+      return before + state.requested;
     case 'MAX':
       return state.requested;
   }

@@ -48,7 +48,8 @@ function settingsText(): string {
   return `
 Settings, with their defaults. --grpc-listen is also TOLLGATE_GRPC_LISTEN, and
 grpc_listen under server: in the file; a flag overrides the environment, which
-overrides the file.
+overrides the file. Sizes are bytes, or KiB, MiB, GiB, TiB: 64MiB. A flag that is
+true or false may stand alone, for true.
 
   ${'--config'.padEnd(26)}YAML with server: and catalogue: (the built-in example)
 ${settingsHelp()}`;

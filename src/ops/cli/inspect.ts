@@ -22,6 +22,8 @@ import type { BatchView } from '../../journal/scan.js';
 
 /** What the events of one organisation and meter add up to. */
 export interface Sum {
+  readonly orgId: string;
+  readonly scale: number;
   events: number;
   quanta: Quanta;
   /** SUM and COUNT: the quanta add up. The other aggregations have no plain sum. */
@@ -72,7 +74,7 @@ export function inspect(options: InspectOptions): Inspection {
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       if (error instanceof JournalDamaged) damage = error;
-      problems.push(messageOf(error));
+      problems.push(error instanceof JournalDamaged ? error.finding : messageOf(error));
     }
     if (end !== undefined && end.place.sequence < identity.lastSequence) {
       problems.push(
@@ -136,7 +138,8 @@ function createTally(upTo: Sequence): Tally {
     if (entry.kind !== 'record' || sequence > upTo) return;
     const key = sumKey(organisations.get(entry.orgId) ?? 0, entry.meter);
     const adds = entry.aggregation === 'SUM' || entry.aggregation === 'COUNT';
-    const sum = sums.get(key) ?? { events: 0, quanta: 0n, adds };
+    const { orgId, scale } = entry;
+    const sum = sums.get(key) ?? { orgId, scale, events: 0, quanta: 0n, adds };
     sum.events++;
     sum.quanta += entry.quanta;
     sums.set(key, sum);

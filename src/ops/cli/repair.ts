@@ -2,7 +2,7 @@
 // the end of the last good batch; everything behind it is kept in `quarantine/`; a new incarnation
 // begins, so that nothing mistakes the new history for the old one.
 
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Failure } from '../../base/failure.js';
@@ -15,14 +15,16 @@ import { readSegmentHeader, SEGMENT_HEADER_BYTES, segmentName } from '../../jour
 import { limits } from '../../limits.js';
 import { stateDirectory } from '../../state/state-file.js';
 import type { CommandIo } from './command.js';
+import { countOf } from './count.js';
 import { type Inspection, inspect } from './inspect.js';
 import { openProgress } from './progress.js';
 import { EXIT } from './trouble.js';
 
-const HELP = `tollgate repair [--data-dir DIR] [--apply]
+const HELP = `Usage: tollgate repair [--data-dir DIR] [--apply]
 
 Says what is damaged and what repair would do; with --apply it does it. What is cut is kept in
-quarantine/. State and indexes are built again at the next start. The server must be stopped.
+quarantine/, and so is the state; state and indexes are built again at the next start. The server
+must be stopped.
 Exit codes: 0 nothing to do or done, 1 could not, 2 bad usage, 3 damaged and nothing done yet.
 `;
 
@@ -41,6 +43,7 @@ export async function runRepair(argv: readonly string[], io: CommandIo): Promise
     return EXIT.well;
   }
   const directory = values['data-dir'];
+  if (!existsSync(directory)) throw new Failure('DATA_DIR_UNUSABLE', `${directory} is not there`);
   const lock = await takeLock(directory);
   try {
     const progress = openProgress(io.stderr, 'segments');
@@ -60,8 +63,9 @@ export async function runRepair(argv: readonly string[], io: CommandIo): Promise
       found = inspect({ directory, upTo: 0, onProgress: progress.update });
       progress.end();
     }
+    io.stdout.write(`${planOf(found)}\n`);
     await apply(directory, found);
-    io.stdout.write(`${planOf(found)}\nDone. State and indexes are built at the next start.\n`);
+    io.stdout.write('Done. State and indexes are built at the next start.\n');
     return EXIT.well;
   } finally {
     await lock.release();
@@ -72,6 +76,7 @@ function planOf(found: Inspection): string {
   const { damage, identity } = found;
   if (identity === undefined) return 'Plan: write a new identity.json from the segments.';
   if (damage === undefined) {
+    if (found.end === undefined) return 'Plan: none. This damage cannot be repaired.';
     return `Plan: accept the journal up to sequence ${found.lastSequence} as a new incarnation.`;
   }
   const known = Math.max(identity.lastSequence, damage.place.sequence);
@@ -79,8 +84,9 @@ function planOf(found: Inspection): string {
   const later = found.segments.filter(({ number }) => number > damage.segment).length;
   return (
     `Plan: cut ${basename(damage.file)} at byte ${damage.offset}, after sequence ` +
-    `${damage.place.sequence}; set aside ${later} later segments; begin a new incarnation. ` +
-    `At least ${lost} entries are lost.`
+    `${damage.place.sequence}; set aside ${countOf(later, 'later segment')} in quarantine/; ` +
+    `begin a new incarnation. At least ${countOf(lost, 'entry', 'entries')} of ${known} ` +
+    `${lost === 1 ? 'is' : 'are'} lost.`
   );
 }
 
@@ -101,7 +107,12 @@ async function restoreIdentity(directory: string, found: Inspection): Promise<vo
 async function apply(directory: string, found: Inspection): Promise<void> {
   const { damage, identity } = found;
   if (identity === undefined) throw new Failure('NOTHING_TO_REPAIR', `${directory}: no identity`);
-  if (damage !== undefined) cut(directory, found, damage);
+  if (damage === undefined && found.end === undefined) {
+    throw new Failure('CANNOT_REPAIR', `${directory}: restore it from a copy`);
+  }
+  const quarantine = join(directory, 'quarantine', new Date().toISOString().replaceAll(':', '-'));
+  mkdirSync(quarantine, { recursive: true, mode: 0o750 });
+  if (damage !== undefined) cut(directory, found, damage, quarantine);
   const forkSequence = damage?.place.sequence ?? found.lastSequence;
   const incarnation = identity.incarnation + 1;
   const parent = identity.incarnation;
@@ -113,14 +124,18 @@ async function apply(directory: string, found: Inspection): Promise<void> {
     lastSequence: forkSequence,
   };
   await writeIdentity(directory, next);
-  rmSync(stateDirectory(directory), { recursive: true, force: true });
+  const state = stateDirectory(directory);
+  if (existsSync(state)) renameSync(state, join(quarantine, basename(state)));
   rmSync(join(directory, 'index'), { recursive: true, force: true });
 }
 
 /** The damaged segment is written anew up to the damage, zeros behind; the old one is kept. */
-function cut(directory: string, found: Inspection, damage: JournalDamaged): void {
-  const quarantine = join(directory, 'quarantine', new Date().toISOString().replaceAll(':', '-'));
-  mkdirSync(quarantine, { recursive: true, mode: 0o750 });
+function cut(
+  directory: string,
+  found: Inspection,
+  damage: JournalDamaged,
+  quarantine: string,
+): void {
   const damaged = found.segments.filter(({ number }) => number >= damage.segment);
   const [first] = damaged;
   const kept = damage.offset > SEGMENT_HEADER_BYTES && first !== undefined;

@@ -1,18 +1,24 @@
 // verify: is the data directory whole, and do state and journal agree? Reads everything, changes
 // nothing. Exit 0: whole; 3: damaged, with file and offset; 1: could not look.
 
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { formatUnits } from '../../base/decimal.js';
+import { Failure } from '../../base/failure.js';
 import { takeLock } from '../../journal/lock.js';
 import { checkState } from '../../state/check-state.js';
+import { checkIndexes } from '../../state/index/check-indexes.js';
 import { openStateFile, type StateFile } from '../../state/state-file.js';
 import { openStore } from '../../state/store.js';
 import { openTables } from '../../state/tables.js';
 import type { CommandIo } from './command.js';
+import { countOf } from './count.js';
 import { type Inspection, inspect, type Sum, sumKey } from './inspect.js';
 import { openProgress } from './progress.js';
 import { EXIT } from './trouble.js';
 
-const HELP = `tollgate verify [--data-dir DIR] [--json]
+const HELP = `Usage: tollgate verify [--data-dir DIR] [--json]
 
 Reads the whole data directory: every checksum, the chain of the batches, every entry, and
 whether the totals in the state are the sum of the events. Changes nothing. The server must be
@@ -47,6 +53,7 @@ export async function runVerify(argv: readonly string[], io: CommandIo): Promise
     return EXIT.well;
   }
   const directory = values['data-dir'];
+  if (!existsSync(directory)) throw new Failure('DATA_DIR_UNUSABLE', `${directory} is not there`);
   const lock = await takeLock(directory);
   try {
     const report = await verify(directory, io);
@@ -68,8 +75,18 @@ async function verify(directory: string, io: CommandIo): Promise<Report> {
     progress.end();
     const problems = [...found.problems];
     if (!check.fit) problems.push(`state: ${check.why}; the next start builds it again`);
+    if (found.identity !== undefined) {
+      const { uuid, incarnation } = found.identity;
+      for (const problem of checkIndexes(join(directory, 'index'), uuid, incarnation)) {
+        problems.push(`index: ${problem}; the next start builds it again`);
+      }
+    }
     const own = applied?.uuid === found.identity?.uuid;
-    const differences = stateFile !== undefined && own ? compare(stateFile, found) : [];
+    const comparable = stateFile !== undefined && own && found.end !== undefined;
+    const differences = comparable ? compare(stateFile, found) : [];
+    if (stateFile !== undefined && !comparable) {
+      problems.push('the totals were not compared: the journal could not be read to its end');
+    }
     problems.push(...differences);
     return {
       directory,
@@ -96,7 +113,7 @@ function compare(stateFile: StateFile, found: Inspection): string[] {
     const [organisation = '', meter = '', bucket = ''] = page.key.slice(1).split('\u0004');
     if (bucket !== 'D') continue;
     const key = sumKey(Number(organisation), meter);
-    const sum = totals.get(key) ?? { events: 0, quanta: 0n, adds: true };
+    const sum = totals.get(key) ?? { ...NOTHING };
     for (const cell of page.cells.values()) {
       sum.events += cell.count;
       sum.quanta += cell.quanta;
@@ -104,30 +121,35 @@ function compare(stateFile: StateFile, found: Inspection): string[] {
     totals.set(key, sum);
   }
   const problems: string[] = [];
-  for (const key of new Set([...totals.keys(), ...found.sums.keys()])) {
+  const numbers = [...new Set([...totals.keys(), ...found.sums.keys()])];
+  for (const key of numbers.sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10))) {
     const state = totals.get(key) ?? NOTHING;
     const journal = found.sums.get(key) ?? NOTHING;
     const sameQuanta = !journal.adds || state.quanta === journal.quanta;
     if (state.events === journal.events && sameQuanta) continue;
-    const [organisation, meter] = key.split('\u0004');
+    const [number, meter] = key.split('\u0004');
+    const organisation = journal.orgId === '' ? `number ${number}` : `"${journal.orgId}"`;
+    const said = ({ events, quanta }: Sum) =>
+      `${countOf(events, 'event')} (${formatUnits(quanta, journal.scale)})`;
     problems.push(
-      `organisation ${organisation}, meter ${meter}: the journal has ${journal.events} events ` +
-        `(${journal.quanta} quanta), the state ${state.events} (${state.quanta})`,
+      `organisation ${organisation}, meter ${meter}: the journal has ${said(journal)}, ` +
+        `the state ${said(state)}`,
     );
   }
   return problems;
 }
 
-const NOTHING: Sum = { events: 0, quanta: 0n, adds: true };
+const NOTHING: Sum = { orgId: '', scale: 0, events: 0, quanta: 0n, adds: true };
 
 function textOf(report: Report): string {
   const kinds = Object.entries(report.entries).map(([kind, count]) => `${count} ${kind}`);
   const lines = [
     `${report.directory}: ${report.whole ? 'whole' : 'DAMAGED'}`,
-    `  ${report.segments} segments, ${report.batches} batches, up to sequence ` +
+    `  ${countOf(report.segments, 'segment')}, ${countOf(report.batches, 'batch', 'batches')}, ` +
+      'up to sequence ' +
       `${report.lastSequence}${report.lastEntry === '' ? '' : ` at ${report.lastEntry}`}`,
     `  entries: ${kinds.join(', ') || 'none'}`,
-    `  state covers sequence ${report.stateCovers}, ${report.difference} differences`,
+    `  state covers sequence ${report.stateCovers}, ${countOf(report.difference, 'difference')}`,
     ...report.problems.map((problem) => `  ! ${problem}`),
   ];
   return `${lines.join('\n')}\n`;

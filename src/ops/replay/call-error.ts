@@ -33,7 +33,9 @@ export function isRetriable(error: CallStatus, details: ErrorDetails): boolean {
 export function callFailure(error: CallStatus, details: ErrorDetails, after: string): Failure {
   const name = status[error.code] ?? String(error.code);
   const reason = details.reason === '' ? '' : ` (${details.reason})`;
-  const text = error.details === '' ? '' : `: ${error.details}`;
+  // grpc-js ends with a note that is mostly empty.
+  const said = error.details.replace(/\.? Resolution note: *$/, '');
+  const text = said === '' ? '' : `: ${said}`;
   return new Failure('REPLAY_CALL', `the call failed with ${name}${reason}${after}${text}`);
 }
 

@@ -1,7 +1,7 @@
 // The flags of `tollgate replay`, as typed: text, checked for spelling only.
 
 import { parseArgs } from 'node:util';
-import { messageOf } from '../../base/failure.js';
+import { misuseText } from '../cli/misuse.js';
 import { usageFailure } from './fault.js';
 
 const text = { type: 'string' } as const;
@@ -54,7 +54,7 @@ export function parseFlags(argv: readonly string[]) {
     });
     return { flags: values, files: positionals };
   } catch (error) {
-    throw usageFailure(messageOf(error));
+    throw usageFailure(misuseText(error));
   }
 }
 

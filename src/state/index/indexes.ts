@@ -62,6 +62,8 @@ export interface Indexes {
     fromMs: EpochMs,
     before: EventPlace,
   ) => Generator<EventPlace, void>;
+  /** Why they were emptied at opening, or ''. */
+  readonly rebuilt: string;
   /** Entries up to here need not be replayed into the indexes. */
   readonly covered: () => Sequence;
   /** Tails that wait to be written out. */
@@ -115,13 +117,15 @@ export function openIndexes(options: IndexesOptions): Indexes {
   const { directory, uuid, incarnation, clock } = options;
   const tailIds = options.tailIds ?? limits.indexTailIds;
   mkdirSync(directory, { recursive: true, mode: 0o750 });
-  let manifest = readManifest(directory, uuid, incarnation) ?? emptyManifest(uuid, incarnation);
-  let open = openAll(directory, manifest);
-  if (open === undefined) {
-    manifest = emptyManifest(uuid, incarnation);
-    open = { ids: [], events: [] };
-  }
-  const runs = open;
+  const stored = readManifest(directory, uuid, incarnation);
+  const opened = stored && openAll(directory, stored);
+  let manifest =
+    opened === undefined || stored === undefined ? emptyManifest(uuid, incarnation) : stored;
+  const rebuilt =
+    opened === undefined && holdsRuns(directory)
+      ? 'a run or the manifest of the indexes is missing or damaged'
+      : '';
+  const runs = opened ?? { ids: [], events: [] };
   removeStrangers(directory, manifest);
   const frozen: Tail[] = [];
   let { nextFile } = manifest;
@@ -268,6 +272,7 @@ export function openIndexes(options: IndexesOptions): Indexes {
       const walks = runs.events.map(({ run }) => placesOf(run.before(key), organisation, fromMs));
       yield* newestFirst([...sources, ...walks]);
     },
+    rebuilt,
     covered: () => manifest.covered,
     backlog: () => frozen.length,
     saturated: () => frozen.length > limits.indexTailsFrozen,
@@ -365,6 +370,10 @@ function openAll(directory: string, manifest: Manifest): Record<IndexName, OpenR
     if (rebuildable) return undefined;
     throw error;
   }
+}
+
+function holdsRuns(directory: string): boolean {
+  return readdirSync(directory).some((name) => name.endsWith('.run'));
 }
 
 function removeStrangers(directory: string, manifest: Manifest): void {
