@@ -81,10 +81,10 @@ async function verify(directory: string, io: CommandIo): Promise<Report> {
         problems.push(`index: ${problem}; the next start builds it again`);
       }
     }
-    const own = applied?.uuid === found.identity?.uuid;
-    const comparable = stateFile !== undefined && own && found.end !== undefined;
-    const differences = comparable ? compare(stateFile, found) : [];
-    if (stateFile !== undefined && !comparable) {
+    const own = applied !== undefined && applied.uuid === found.identity?.uuid;
+    const readable = found.end !== undefined;
+    const differences = stateFile !== undefined && own && readable ? compare(stateFile, found) : [];
+    if (own && !readable) {
       problems.push('the totals were not compared: the journal could not be read to its end');
     }
     problems.push(...differences);
