@@ -7,6 +7,7 @@
 // be a DUPLICATE; an id is found in tail, frozen tails and runs, newest first; a day goes whole.
 
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.js';
 import { Failure } from '../../base/failure.js';
@@ -233,7 +234,7 @@ export function openIndexes(options: IndexesOptions): Indexes {
     const merged = await writeOne(name, cursor, records, span, paceOfMerge());
     runs[name].splice(runs[name].indexOf(first), group.length, merged);
     await save({});
-    remove(group);
+    await remove(group);
   }
 
   async function save(change: Partial<Manifest>): Promise<void> {
@@ -243,10 +244,11 @@ export function openIndexes(options: IndexesOptions): Indexes {
     await writeManifest(directory, manifest);
   }
 
-  function remove(group: readonly OpenRun[]): void {
+  /** The file system takes long over a large file, so not on the main thread. */
+  async function remove(group: readonly OpenRun[]): Promise<void> {
     for (const { run } of group) {
       run.close();
-      rmSync(run.path, { force: true });
+      await rm(run.path, { force: true });
     }
   }
 
@@ -292,7 +294,7 @@ export function openIndexes(options: IndexesOptions): Indexes {
       const gone = runs.ids.filter(({ meta }) => meta.day === oldest);
       runs.ids = runs.ids.filter(({ meta }) => meta.day !== oldest);
       await save({});
-      remove(gone);
+      await remove(gone);
       return true;
     },
     newestDay: () => Math.max(tail.day, frozen.at(-1)?.day ?? 0),
