@@ -44,21 +44,29 @@ export function estimateAmount(
   intended: readonly Intended[],
   atMs: EpochMs,
 ): Decimal {
-  const positions = new Map<Price | Meter, Position>();
-  const levels = new Map<string, KnownLevel>();
+  // Hot path: one event of a simple price needs neither.
+  let positions: Map<Price | Meter, Position> | undefined;
+  let levels: Map<string, KnownLevel> | undefined;
   let sum: Fraction = NOTHING;
   for (const each of intended) {
     const { meter } = each;
     const prices = plan.prices.get(meter.key) ?? NO_PRICES;
-    const steps = meter.aggregation === 'LAST' ? moveLevel(core, account, each, levels) : [each];
+    let steps: readonly Step[] = [each];
+    if (meter.aggregation === 'LAST') {
+      levels ??= new Map();
+      steps = moveLevel(core, account, each, levels);
+    }
     for (const { dimensions, ...step } of steps) {
       const price = priceFor(prices, dimensions, atMs);
       const rate = rateOf(meter, price && versionAt(price, atMs));
       if (rate === undefined) continue;
+      if (rate.addsUp) {
+        sum = addFractions(sum, rate.amountOf(step.quanta));
+        continue;
+      }
       const place = price ?? meter;
-      const position =
-        positions.get(place) ??
-        (rate.addsUp ? openPosition() : usedUnder(core, account, meter, price, prices, atMs));
+      positions ??= new Map();
+      const position = positions.get(place) ?? usedUnder(core, account, meter, price, prices, atMs);
       positions.set(place, position);
       const before = rate.amountOf(position.value);
       move(position, meter, step);
