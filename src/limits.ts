@@ -72,6 +72,10 @@ export const limits = {
   sliceMs: 1,
   /** Clean values kept in memory; beyond it the ones not used lately are read again from LMDB. */
   residentValues: 200_000,
+  /** Full segments that may wait to be compressed while the event loop is busy … */
+  segmentsUncompressed: 8,
+  /** … which it is above this part of the time. */
+  busyRatio: 0.5,
   /** Ids in the open tail of an index before it becomes a sorted run: 2^17. */
   indexTailIds: 131_072,
   /** Runs of one size class within a day before they are merged. */

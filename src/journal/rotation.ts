@@ -72,6 +72,8 @@ export interface Rotation {
   readonly bytes: () => number;
   /** Whether the file system keeps its reserve; set by a pump that looks. */
   readonly setDiskLow: (low: boolean) => void;
+  /** Compressing waits while others need the machine, unless too much waits or room runs out. */
+  readonly setBusy: (busy: boolean) => void;
   /** Tries again what failed before. */
   readonly tend: () => void;
   readonly close: () => Promise<void>;
@@ -86,6 +88,7 @@ export function openRotation(options: RotationOptions): Rotation {
   let making: Promise<void> | undefined;
   let makeFailed = false;
   let diskLow = false;
+  let busy = false;
   let closed = false;
   let retryFlush: (() => void) | undefined;
   const toCompress: SegmentFile[] = [...options.sealed];
@@ -151,6 +154,8 @@ export function openRotation(options: RotationOptions): Rotation {
   function compressNext(): void {
     const file = toCompress[0];
     if (closed || compressing !== undefined || file === undefined) return;
+    const waits = toCompress.length <= limits.segmentsUncompressed;
+    if (busy && waits && bytes + 2 * segmentBytes <= options.journalBytesMax) return;
     compressing = compressSegment(file.path, directory, files)
       .then((savedBytes) => {
         toCompress.shift();
@@ -203,6 +208,9 @@ export function openRotation(options: RotationOptions): Rotation {
     bytes: () => bytes,
     setDiskLow: (low) => {
       diskLow = low;
+    },
+    setBusy: (now) => {
+      busy = now;
     },
     tend() {
       prepare();

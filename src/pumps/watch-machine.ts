@@ -1,5 +1,6 @@
-// What the machine does to us: room on the disk, a sync that hangs, clocks that disagree.
+// What the machine does to us: room on the disk, a sync that hangs, clocks that disagree, load.
 
+import { performance } from 'node:perf_hooks';
 import type { Clock } from '../base/clock.js';
 import type { DurationMs } from '../base/units.js';
 import type { Files } from '../journal/files.js';
@@ -33,6 +34,7 @@ export function watchMachine(options: MachineOptions): Machine {
   const { clock, files, journal, rotation, directory } = options;
   const wallAtStartMs = clock.wallMs();
   const monotonicAtStartMs = clock.monotonicMs();
+  let utilization = performance.eventLoopUtilization();
   let freeBytes = Number.NaN;
   let low = false;
   let disagreed = false;
@@ -61,11 +63,20 @@ export function watchMachine(options: MachineOptions): Machine {
     warned = nearlyFull;
   }
 
+  /** Since the last turn. */
+  function watchLoad(): void {
+    const now = performance.eventLoopUtilization();
+    const since = performance.eventLoopUtilization(now, utilization);
+    utilization = now;
+    rotation.setBusy(since.utilization > limits.busyRatio);
+  }
+
   return {
     async turn() {
       const stalledMs = journal.stalledMs();
       if (stalledMs > limits.syncHangMs) options.onHang(stalledMs);
       watchClock();
+      watchLoad();
       rotation.tend();
       await watchDisk();
     },

@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { decodeEntry } from '../../src/journal/entry-codec.js';
 import { realFiles } from '../../src/journal/files.js';
 import { readTrailer } from '../../src/journal/segment.js';
+import { limits } from '../../src/limits.js';
 import { interceptFiles, systemError, uncompressed } from '../support/fault-files.js';
 import {
   flipBit,
@@ -156,6 +157,41 @@ test('the size of the journal counts a segment that grew', async () => {
   const sealed = { said: opened.rotation.bytes(), onDisk: bytesOnDisk(directory) };
   await opened.journal.close();
   expect([grown.said, sealed.said]).toEqual([grown.onDisk, sealed.onDisk]);
+});
+
+describe('while the machine is busy', () => {
+  const compressed = (directory: string) =>
+    names(directory).filter((name) => name.endsWith('.segz')).length;
+
+  async function write(opened: TestJournal, from: number, segments: number): Promise<number> {
+    const wanted = opened.rotated.length + segments;
+    let sequence = from;
+    while (opened.rotated.length < wanted) await opened.write(note(40_000, ++sequence));
+    return sequence;
+  }
+
+  test('full segments wait, and are compressed when it is quiet again', async () => {
+    const directory = journalFolder();
+    const opened = await openTestJournal({ directory });
+    opened.rotation.setBusy(true);
+    await write(opened, 0, 3);
+    opened.rotation.tend();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(compressed(directory)).toBe(0);
+    opened.rotation.setBusy(false);
+    opened.rotation.tend();
+    await until(() => compressed(directory) === 3);
+    await opened.journal.close();
+  });
+
+  test('no more of them wait than a bound', async () => {
+    const directory = journalFolder();
+    const opened = await openTestJournal({ directory });
+    opened.rotation.setBusy(true);
+    await write(opened, 0, limits.segmentsUncompressed + 3);
+    await until(() => compressed(directory) === 3);
+    await opened.journal.close();
+  });
 });
 
 describe('an entry is found by its sequence', () => {
