@@ -17,7 +17,10 @@ export const protobufFileName = "tollgate/v1/invoice.proto";
 export const InvoiceState = {
   /** INVOICE_STATE_UNSPECIFIED - As a filter: every state. Never sent in an invoice. */
   INVOICE_STATE_UNSPECIFIED: 0,
-  /** INVOICE_STATE_DRAFT - Preview: recomputed at every reading, without a number. Not yet owed. */
+  /**
+   * INVOICE_STATE_DRAFT - Not yet owed, without a number. A stored one is computed anew on request and when it is
+   * finalised; the preview of the running period, which is not stored, at every reading.
+   */
   INVOICE_STATE_DRAFT: 1,
   /** INVOICE_STATE_OPEN - Finalised and owed by `due_time`. Older systems say "closed". */
   INVOICE_STATE_OPEN: 2,
@@ -178,7 +181,7 @@ export interface Invoice {
   creditApplied: string;
   /** Paid so far. */
   amountPaid: string;
-  /** max(0, total - credit_applied - amount_paid). */
+  /** max(0, total - credit_applied - amount_credited - amount_paid). 0 when VOID. */
   amountDue: string;
   /** When it was closed and numbered. Absent in a DRAFT. */
   issueTime:
@@ -202,6 +205,49 @@ export interface Invoice {
   providerId: string;
   /** Version of the stored invoice, for calls that change it. Empty for a preview. */
   etag: string;
+  /** Version of that plan, from 1. */
+  planVersion: number;
+  /** Number of the stored invoice's last change, from 1. 0 for a preview. */
+  revision: number;
+  /**
+   * Last journal sequence that it looked at: usage recorded later is not on it, whatever its
+   * time. 0 where it bills no usage.
+   */
+  throughSequence: bigint;
+  /** What was paid, oldest first. Adds up to `amount_paid`. */
+  payments: Payment[];
+  /** Credit notes on it, oldest first. Their content is in ListCreditNotes. */
+  creditNoteIds: string[];
+  /** Taken off the amount due by credit notes. */
+  amountCredited: string;
+  /** When it was given up as UNCOLLECTIBLE. Absent otherwise. */
+  uncollectibleTime:
+    | Timestamp
+    | undefined;
+  /** Why it was voided or given up. Empty otherwise. */
+  stateReason: string;
+  /** When it was first stored. Absent for a preview. */
+  createTime:
+    | Timestamp
+    | undefined;
+  /** When it last changed. Absent for a preview. */
+  updateTime: Timestamp | undefined;
+}
+
+/** Money received for an invoice. Never changes. */
+export interface Payment {
+  /** Id, made by the server. */
+  paymentId: string;
+  /** The money, more than 0, in the currency of the invoice. */
+  amount: string;
+  /** When it was paid. */
+  paidTime:
+    | Timestamp
+    | undefined;
+  /** Where it can be found elsewhere, for example the id of a bank transfer. Empty where none. */
+  reference: string;
+  /** How it was paid, for example "bank_transfer". Empty where not known. */
+  method: string;
 }
 
 /**
@@ -340,6 +386,16 @@ function createBaseInvoice(): Invoice {
     pdfUrl: "",
     providerId: "",
     etag: "",
+    planVersion: 0,
+    revision: 0,
+    throughSequence: 0n,
+    payments: [],
+    creditNoteIds: [],
+    amountCredited: "",
+    uncollectibleTime: undefined,
+    stateReason: "",
+    createTime: undefined,
+    updateTime: undefined,
   };
 }
 
@@ -425,6 +481,39 @@ export const Invoice: MessageFns<Invoice> = {
     }
     if (message.etag !== "") {
       writer.uint32(218).string(message.etag);
+    }
+    if (message.planVersion !== 0) {
+      writer.uint32(224).int32(message.planVersion);
+    }
+    if (message.revision !== 0) {
+      writer.uint32(232).int32(message.revision);
+    }
+    if (message.throughSequence !== 0n) {
+      if (BigInt.asUintN(64, message.throughSequence) !== message.throughSequence) {
+        throw new globalThis.Error("value provided for field message.throughSequence of type uint64 too large");
+      }
+      writer.uint32(240).uint64(message.throughSequence);
+    }
+    for (const v of message.payments) {
+      Payment.encode(v!, writer.uint32(250).fork()).join();
+    }
+    for (const v of message.creditNoteIds) {
+      writer.uint32(258).string(v!);
+    }
+    if (message.amountCredited !== "") {
+      writer.uint32(266).string(message.amountCredited);
+    }
+    if (message.uncollectibleTime !== undefined) {
+      Timestamp.encode(message.uncollectibleTime, writer.uint32(274).fork()).join();
+    }
+    if (message.stateReason !== "") {
+      writer.uint32(282).string(message.stateReason);
+    }
+    if (message.createTime !== undefined) {
+      Timestamp.encode(message.createTime, writer.uint32(290).fork()).join();
+    }
+    if (message.updateTime !== undefined) {
+      Timestamp.encode(message.updateTime, writer.uint32(298).fork()).join();
     }
     return writer;
   },
@@ -656,6 +745,176 @@ export const Invoice: MessageFns<Invoice> = {
             }
 
             message.etag = reader.string();
+            continue;
+          }
+          case 28: {
+            if (tag !== 224) {
+              break;
+            }
+
+            message.planVersion = reader.int32();
+            continue;
+          }
+          case 29: {
+            if (tag !== 232) {
+              break;
+            }
+
+            message.revision = reader.int32();
+            continue;
+          }
+          case 30: {
+            if (tag !== 240) {
+              break;
+            }
+
+            message.throughSequence = reader.uint64() as bigint;
+            continue;
+          }
+          case 31: {
+            if (tag !== 250) {
+              break;
+            }
+
+            message.payments.push(Payment.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 32: {
+            if (tag !== 258) {
+              break;
+            }
+
+            message.creditNoteIds.push(reader.string());
+            continue;
+          }
+          case 33: {
+            if (tag !== 266) {
+              break;
+            }
+
+            message.amountCredited = reader.string();
+            continue;
+          }
+          case 34: {
+            if (tag !== 274) {
+              break;
+            }
+
+            message.uncollectibleTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 35: {
+            if (tag !== 282) {
+              break;
+            }
+
+            message.stateReason = reader.string();
+            continue;
+          }
+          case 36: {
+            if (tag !== 290) {
+              break;
+            }
+
+            message.createTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 37: {
+            if (tag !== 298) {
+              break;
+            }
+
+            message.updateTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePayment(): Payment {
+  return { paymentId: "", amount: "", paidTime: undefined, reference: "", method: "" };
+}
+
+export const Payment: MessageFns<Payment> = {
+  encode(message: Payment, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.paymentId !== "") {
+      writer.uint32(10).string(message.paymentId);
+    }
+    if (message.amount !== "") {
+      writer.uint32(18).string(message.amount);
+    }
+    if (message.paidTime !== undefined) {
+      Timestamp.encode(message.paidTime, writer.uint32(26).fork()).join();
+    }
+    if (message.reference !== "") {
+      writer.uint32(34).string(message.reference);
+    }
+    if (message.method !== "") {
+      writer.uint32(42).string(message.method);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Payment {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePayment();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.paymentId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.amount = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.paidTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reference = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.method = reader.string();
             continue;
           }
         }

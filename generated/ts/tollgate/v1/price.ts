@@ -3,6 +3,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Timestamp } from "../../google/protobuf/timestamp.js";
 
 export const protobufPackage = "tollgate.v1";
 
@@ -59,8 +60,8 @@ export interface PriceTier {
     | string
     | undefined;
   /**
-   * Price of `per` units in the tier, decimal text of up to 14 decimals in the currency. Empty
-   * on tiers of a percentage.
+   * Price of `per` units in the tier, or of one block where there is a `block_size`; decimal
+   * text of up to 14 decimals in the currency. Empty on tiers of a percentage.
    */
   unitPrice: string;
   /**
@@ -70,10 +71,98 @@ export interface PriceTier {
   flatFee: string;
   /** Percent of the metered money, decimal text such as "2.5". Empty on tiers of other kinds. */
   percent: string;
+  /**
+   * Size of the blocks in which the tier counts, decimal text in the meter's unit, more than 0;
+   * a begun block counts whole. Then `unit_price` is the price of one block. Empty: no blocks.
+   */
+  blockSize: string;
+}
+
+/**
+ * What usage of a meter costs. A price of the plan wins over one of the price list; then the one
+ * with the most labels in `match` wins. Prices of equal meter and match are versions of one price:
+ * an event is rated by the one in force at its event time. What was used before a version counts
+ * for its tiers.
+ *
+ * The kind says which field is required; those of other kinds must be empty: `amount` (FLAT),
+ * `unit_price` (PER_UNIT, PACKAGE), `tiers` (GRADUATED, VOLUME, GRADUATED_PERCENTAGE), `percent`
+ * (PERCENTAGE), `factor` (MULTIPLIER). Money is decimal text of up to 14 decimals, not negative,
+ * in the currency of the plan or list; it is rounded once, on the line of the invoice.
+ */
+export interface Price {
+  /** Key of the meter. Required. */
+  meter: string;
+  /**
+   * Labels that an event must carry, each key one of the meter's rollup keys. Empty: all usage of
+   * the meter that no other price matches.
+   */
+  match: Map<string, string>;
+  /** How it works. Default PER_UNIT. */
+  kind: PriceKind;
+  /** FLAT: the price of a usage period. */
+  amount: string;
+  /** Price of `per` units; of PACKAGE the price of a package. */
+  unitPrice: string;
+  /**
+   * PER_UNIT, GRADUATED, VOLUME: quantity that a unit price buys, decimal text of up to 14
+   * decimals, more than 0, for example "1000" for a price per thousand. PACKAGE: size of a package.
+   * Empty: "1".
+   */
+  per: string;
+  /** Tiers in ascending order, at most 100; only the last one without `up_to`. */
+  tiers: PriceTier[];
+  /** Percent of the metered money, decimal text of up to 14 decimals such as "2.5". */
+  percent: string;
+  /** PERCENTAGE only: amount due for each event beyond `free_events`. Empty: "0". */
+  fixedFee: string;
+  /**
+   * PERCENTAGE only: events of a usage period without `fixed_fee`, the first ones by event time.
+   * 0-1,000,000,000; default 0.
+   */
+  freeEvents: bigint;
+  /** Factor on the metered money, decimal text of up to 14 decimals. */
+  factor: string;
+  /**
+   * Quantity of each usage period that costs nothing, the first by event time; decimal text with
+   * at most the meter's scale of decimals. Empty: "0".
+   */
+  included: string;
+  /**
+   * Least amount of a usage period; what lacks to it at its end is a line MINIMUM. Not above
+   * `maximum`. Empty: "0".
+   */
+  minimum: string;
+  /**
+   * Greatest amount of a usage period; what exceeds it is taken off by a line MAXIMUM. Absent: no
+   * bound.
+   */
+  maximum?:
+    | string
+    | undefined;
+  /**
+   * Percent taken off before minimum and maximum, a line DISCOUNT; decimal text from 0 to 100 of
+   * up to 14 decimals. Empty: "0".
+   */
+  discountPercent: string;
+  /**
+   * Whether `amount`, `included`, `free_events`, `minimum`, `maximum` and the tiers' flat fees
+   * scale with the seconds of a part period, quantities floored to the meter's scale. Bounds of
+   * tiers never scale. Absent: true.
+   */
+  prorate?:
+    | boolean
+    | undefined;
+  /** From which event time on this version holds, inclusive. Absent: from the beginning. */
+  effectiveFrom: Timestamp | undefined;
+}
+
+export interface Price_MatchEntry {
+  key: string;
+  value: string;
 }
 
 function createBasePriceTier(): PriceTier {
-  return { upTo: undefined, unitPrice: "", flatFee: "", percent: "" };
+  return { upTo: undefined, unitPrice: "", flatFee: "", percent: "", blockSize: "" };
 }
 
 export const PriceTier: MessageFns<PriceTier> = {
@@ -89,6 +178,9 @@ export const PriceTier: MessageFns<PriceTier> = {
     }
     if (message.percent !== "") {
       writer.uint32(34).string(message.percent);
+    }
+    if (message.blockSize !== "") {
+      writer.uint32(42).string(message.blockSize);
     }
     return writer;
   },
@@ -136,6 +228,317 @@ export const PriceTier: MessageFns<PriceTier> = {
             }
 
             message.percent = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.blockSize = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePrice(): Price {
+  return {
+    meter: "",
+    match: new Map(),
+    kind: 0,
+    amount: "",
+    unitPrice: "",
+    per: "",
+    tiers: [],
+    percent: "",
+    fixedFee: "",
+    freeEvents: 0n,
+    factor: "",
+    included: "",
+    minimum: "",
+    maximum: undefined,
+    discountPercent: "",
+    prorate: undefined,
+    effectiveFrom: undefined,
+  };
+}
+
+export const Price: MessageFns<Price> = {
+  encode(message: Price, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.meter !== "") {
+      writer.uint32(10).string(message.meter);
+    }
+    message.match.forEach((value, key) => {
+      Price_MatchEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+    });
+    if (message.kind !== 0) {
+      writer.uint32(24).int32(message.kind);
+    }
+    if (message.amount !== "") {
+      writer.uint32(34).string(message.amount);
+    }
+    if (message.unitPrice !== "") {
+      writer.uint32(42).string(message.unitPrice);
+    }
+    if (message.per !== "") {
+      writer.uint32(50).string(message.per);
+    }
+    for (const v of message.tiers) {
+      PriceTier.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.percent !== "") {
+      writer.uint32(66).string(message.percent);
+    }
+    if (message.fixedFee !== "") {
+      writer.uint32(74).string(message.fixedFee);
+    }
+    if (message.freeEvents !== 0n) {
+      if (BigInt.asIntN(64, message.freeEvents) !== message.freeEvents) {
+        throw new globalThis.Error("value provided for field message.freeEvents of type int64 too large");
+      }
+      writer.uint32(80).int64(message.freeEvents);
+    }
+    if (message.factor !== "") {
+      writer.uint32(90).string(message.factor);
+    }
+    if (message.included !== "") {
+      writer.uint32(98).string(message.included);
+    }
+    if (message.minimum !== "") {
+      writer.uint32(106).string(message.minimum);
+    }
+    if (message.maximum !== undefined) {
+      writer.uint32(114).string(message.maximum);
+    }
+    if (message.discountPercent !== "") {
+      writer.uint32(122).string(message.discountPercent);
+    }
+    if (message.prorate !== undefined) {
+      writer.uint32(128).bool(message.prorate);
+    }
+    if (message.effectiveFrom !== undefined) {
+      Timestamp.encode(message.effectiveFrom, writer.uint32(138).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Price {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePrice();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.meter = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = Price_MatchEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.match.set(entry2.key, entry2.value);
+            }
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.amount = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.unitPrice = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.per = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.tiers.push(PriceTier.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.percent = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.fixedFee = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.freeEvents = reader.int64() as bigint;
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.factor = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.included = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.minimum = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.maximum = reader.string();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.discountPercent = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.prorate = reader.bool();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.effectiveFrom = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePrice_MatchEntry(): Price_MatchEntry {
+  return { key: "", value: "" };
+}
+
+export const Price_MatchEntry: MessageFns<Price_MatchEntry> = {
+  encode(message: Price_MatchEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Price_MatchEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePrice_MatchEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
             continue;
           }
         }
