@@ -7,6 +7,7 @@ import { DAY_MS, MINUTE_MS, SECOND_MS } from './base/units.js';
 import type { CatalogueDocument } from './domain/plans/document.js';
 import { collide, type ListenAddress, type TcpAddress } from './seed/address.js';
 import { exampleCatalogue } from './seed/example.js';
+import { PRICED_PER } from './seed/price-shape.js';
 import type { Problem } from './seed/problem.js';
 import { isRefused, lengthText } from './seed/scalars.js';
 import {
@@ -217,10 +218,16 @@ function toConfig(values: Values) {
 }
 
 /** From the document's form of a rule to the file's. */
+const hasPer = (kind: string) => PRICED_PER.has(kind);
+
 function toYamlShape(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(toYamlShape);
   if (typeof node !== 'object' || node === null) return node;
+  const kind: unknown = Reflect.get(node, 'kind');
   const entries = Object.entries(node).flatMap(([key, value]): [string, unknown][] => {
+    // What a document always has, and a file only where it says something.
+    if (key === 'block_size' && value === '') return [];
+    if (key === 'per' && typeof kind === 'string' && !hasPer(kind)) return [];
     if (key !== 'window_length_ms') return [[key, toYamlShape(value)]];
     return value === 0 ? [] : [['window_length', lengthText(value)]];
   });

@@ -17,6 +17,7 @@ import {
   checkReplaces,
   type Meters,
 } from './seed/checks.js';
+import { priceShape } from './seed/price-shape.js';
 import type { Path, Placed, Problem } from './seed/problem.js';
 import { openReader, type Reader } from './seed/reader.js';
 import {
@@ -26,7 +27,6 @@ import {
   overrideShape,
   planShape,
   priceListShape,
-  priceShape,
   quotaShape,
   runUnitsShape,
 } from './seed/shapes.js';

@@ -12,8 +12,8 @@ import type { Edge } from './grpc/unary.js';
 import { type Files, realFiles } from './journal/files.js';
 import { checkFilesystem } from './journal/filesystem.js';
 import { type Lock, takeLock } from './journal/lock.js';
+import { openEmbeddedLedger } from './ledger/embedded.js';
 import { limits } from './limits.js';
-import { changeCatalogue } from './operations/change-catalogue.js';
 import type { Core } from './operations/core.js';
 import { openDenials } from './operations/denials.js';
 import { openTermsBook } from './operations/rules.js';
@@ -23,6 +23,7 @@ import {
   publishAddresses,
   withdrawAddresses,
 } from './ops/addresses.js';
+import { announceState, importSeed, journalEvents } from './ops/announce.js';
 import { namingHolder } from './ops/cli/locked.js';
 import { version } from './ops/cli/version.js';
 import { makeDataDirectory } from './ops/data-directory.js';
@@ -84,13 +85,11 @@ export async function openService(options: ServiceOptions): Promise<Service> {
       segmentBytes: config.segmentBytes,
       journalBytesMax: config.journalBytesMax,
       requireData: config.requireData,
-      events: journalEvents(options, metrics),
+      events: journalEvents(log, metrics, options.onFatal),
     });
     announceState(options, metrics, state, leftOpen);
     const core = openCore(config, log, metrics, state, clock, phase);
-    if (await changeCatalogue(core, config.catalogue)) {
-      log.info('catalogue_changed', { source: config.catalogueSource });
-    }
+    await importSeed(config, log, core);
     const machine = openMachine(options, clock, files, state);
     metrics.gauges(gaugesOf({ state, machine, config, filesystem: filesystem.warning }));
     const pumps = startPumps(options, core, state, machine);
@@ -185,52 +184,6 @@ function openOps(
   });
 }
 
-function journalEvents(options: ServiceOptions, metrics: Metrics) {
-  const { log } = options;
-  return {
-    onBatch(entries: number, _bytes: number, syncMs: number) {
-      metrics.journalEntries.add(entries);
-      metrics.journalBatchEntries.observe(entries);
-      metrics.journalSyncMs.observe(syncMs);
-    },
-    onRotated(number: number) {
-      metrics.journalSegments.add();
-      log.info('segment_rotated', { segment: number });
-    },
-    onTrouble: (what: string, error: unknown) => log.warn('journal_trouble', { what, error }),
-    onFatal: options.onFatal,
-  };
-}
-
-function announceState(
-  { config, log }: ServiceOptions,
-  metrics: Metrics,
-  state: OpenedState,
-  leftOpen: boolean,
-): void {
-  const { identity, created, torn, replayed, rebuilt, journal } = state;
-  if (created) {
-    log.warn('data_created', {
-      uuid: identity.uuid,
-      data_dir: config.dataDir,
-      hint: 'nothing was there: right on a first start; an unmounted volume looks the same',
-    });
-  }
-  if (torn) {
-    metrics.journalTornTails.add();
-    log.warn('torn_tail_cut', { after_sequence: journal.lastSequence() });
-  }
-  if (rebuilt !== '') log.warn('state_rebuilt', { why: rebuilt });
-  log.info('journal_open', {
-    uuid: identity.uuid,
-    incarnation: identity.incarnation,
-    epoch: identity.epoch,
-    sequence: journal.lastSequence(),
-    replayed,
-    last_stop: created ? 'none' : leftOpen ? 'unclean' : 'clean',
-  });
-}
-
 function openCore(
   config: Config,
   log: Log,
@@ -243,12 +196,13 @@ function openCore(
   return {
     fold: state.fold,
     journal: state.journal,
+    ledger: openEmbeddedLedger(state),
     indexes: state.indexes,
     clock,
     ids: openIdSource(),
     metrics,
     denials: openDenials(),
-    terms: openTermsBook(),
+    terms: openTermsBook(state.fold),
     monthAt: rememberingInterval('MONTH'),
     settings: {
       eventPastMs: config.eventPastMs,

@@ -11,10 +11,12 @@ const SRC = join(ROOT, 'src');
 const LAYERS = [
   'base',
   'domain',
+  'pdf',
   'seed',
   'telemetry',
   'journal',
   'state',
+  'ledger',
   'operations',
   'pumps',
   'grpc',
@@ -42,6 +44,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'pino-pretty': ['telemetry/'],
   'prom-client': ['telemetry/'],
   zod: ['seed/', 'seed.ts'],
+  pdfkit: ['pdf/'],
+  fontkit: ['pdf/'],
   yaml: ['seed/', 'seed.ts', 'config.ts'],
 };
 

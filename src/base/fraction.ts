@@ -2,7 +2,7 @@
 
 import type { Decimal } from './decimal.js';
 import { powerOfTen } from './decimal.js';
-import { divideHalfAway } from './division.js';
+import { divideFloor, divideHalfAway } from './division.js';
 
 export interface Fraction {
   readonly numerator: bigint;
@@ -11,6 +11,7 @@ export interface Fraction {
 }
 
 export const NOTHING: Fraction = { numerator: 0n, denominator: 1n };
+export const WHOLE: Fraction = { numerator: 1n, denominator: 1n };
 
 export function addFractions(a: Fraction, b: Fraction): Fraction {
   if (a.denominator === b.denominator) {
@@ -31,6 +32,36 @@ function greatestCommonDivisor(a: bigint, b: bigint): bigint {
 
 export function subtractFractions(a: Fraction, b: Fraction): Fraction {
   return addFractions(a, { numerator: -b.numerator, denominator: b.denominator });
+}
+
+export function multiplyFractions(a: Fraction, b: Fraction): Fraction {
+  return {
+    numerator: a.numerator * b.numerator,
+    denominator: a.denominator * b.denominator,
+  };
+}
+
+export function compareFractions(a: Fraction, b: Fraction): -1 | 0 | 1 {
+  const difference = a.numerator * b.denominator - b.numerator * a.denominator;
+  return difference < 0n ? -1 : difference > 0n ? 1 : 0;
+}
+
+export function lesserFraction(a: Fraction, b: Fraction): Fraction {
+  return compareFractions(a, b) <= 0 ? a : b;
+}
+
+export function greaterFraction(a: Fraction, b: Fraction): Fraction {
+  return compareFractions(a, b) >= 0 ? a : b;
+}
+
+/** a / b; b > 0. */
+export function ratioOf(a: bigint, b: bigint): Fraction {
+  return { numerator: a, denominator: b };
+}
+
+/** `units` × `share`, towards 0 where both are positive. */
+export function floorShare(units: bigint, { numerator, denominator }: Fraction): bigint {
+  return divideFloor(units * numerator, denominator);
 }
 
 /** Units of 10^−scale, a tie away from zero. */

@@ -35,8 +35,9 @@ import type {
   ReserveEntry,
   ThresholdCrossing,
 } from './entry.js';
+import { decodeLedger, encodeLedger } from './ledger-codec.js';
 
-/** 4, 5, 13–16 are kept for void, amend, ledger change, audit, snapshot marker and seal. */
+/** 4, 5, 14–16 are kept for void, amend, snapshot marker and seal. */
 const KIND = {
   catalogue: 1,
   organisation: 2,
@@ -47,6 +48,7 @@ const KIND = {
   release: 9,
   expire: 10,
   denials: 11,
+  ledger: 13,
 } as const;
 const VERSION = 1;
 
@@ -97,6 +99,9 @@ export function encodeEntry(writer: Writer, entry: Entry): void {
       writeVarint(writer, entry.sinceMs);
       writeVarint(writer, entry.count);
       return;
+    case 'ledger':
+      encodeLedger(writer, entry);
+      return;
     default:
       unreachable(entry);
   }
@@ -127,6 +132,8 @@ export function decodeEntry(buffer: Buffer, start = 0, end = buffer.length): Ent
       return decodeEnd(reader, atMs, 'expire');
     case KIND.denials:
       return decodeDenials(reader, atMs);
+    case KIND.ledger:
+      return decodeLedger(reader, atMs);
     default:
       throw unknownEntry(kind, version);
   }

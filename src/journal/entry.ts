@@ -1,7 +1,7 @@
 // Entries: immutable facts that hold results, not requests. Applying one reads no clock, no
 // configuration and no catalogue, so an old journal gives the same state under newer code.
 
-import type { EpochMs, Quanta } from '../base/units.js';
+import type { EpochMs, Quanta, Sequence } from '../base/units.js';
 import type { Aggregation } from '../domain/metering/meter.js';
 
 /** Labels in the order they were sent. */
@@ -157,6 +157,40 @@ export interface DenialsEntry {
   readonly count: number;
 }
 
+/** One record of the ledger as it is from this entry on. */
+export interface LedgerWrite {
+  /** What it is: `plan`, `subscription`, `invoice`, … */
+  readonly kind: string;
+  /** '' for what belongs to nobody. */
+  readonly orgId: string;
+  readonly id: string;
+  /** From 1, one more at each write. */
+  readonly version: number;
+  /** The entry that wrote the version before; 0 where there is none. */
+  readonly previous: Sequence;
+  /** JSON; '' where the record is removed. */
+  readonly value: string;
+}
+
+/** A transaction of the ledger, and by it the audit trail: who changed what, and why. */
+export interface LedgerEntry {
+  readonly kind: 'ledger';
+  readonly atMs: EpochMs;
+  readonly actor: string;
+  /** `plans.create`, `invoices.void`, … */
+  readonly action: string;
+  /** The organisation that it is about, or ''. */
+  readonly orgId: string;
+  readonly reason: string;
+  /** What makes a repeat of the request one; '' where nothing does. */
+  readonly requestId: string;
+  /** 32-bit hash of the request's body. */
+  readonly fingerprint: number;
+  readonly writes: readonly LedgerWrite[];
+  /** SHA-256 of the chain before it and of all else in this entry: 64 hexadecimal digits. */
+  readonly chain: string;
+}
+
 export type Entry =
   | CatalogueEntry
   | OrganisationEntry
@@ -164,4 +198,5 @@ export type Entry =
   | ReserveEntry
   | ExtendEntry
   | EndEntry
-  | DenialsEntry;
+  | DenialsEntry
+  | LedgerEntry;

@@ -120,7 +120,7 @@ function checkAgainstCatalogue(
   if (account === undefined && isUnknownOrganisation(core, event.orgId)) {
     return unknownOrganisation(event.orgId);
   }
-  const terms = core.terms.of(catalogue, event.orgId, nowMs);
+  const terms = core.terms.of(event.orgId, nowMs);
   const rules = terms.meter(meter.key);
   const request: Request = {
     orgId: event.orgId,

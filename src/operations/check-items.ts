@@ -2,7 +2,7 @@
 
 import { matches } from '../domain/metering/dimensions.js';
 import { type Decision, decide, type RuleState } from '../domain/quota/decide.js';
-import { type Core, catalogueOf } from './core.js';
+import type { Core } from './core.js';
 import { notePending, type Request, ruleState, type Standing, standingAt } from './evaluate.js';
 import type { MeasuredItem } from './item.js';
 import { createPending } from './pending.js';
@@ -34,7 +34,7 @@ export function checkItems(
   items: readonly MeasuredItem[],
   nowMs: number,
 ): ItemsDecision {
-  const terms = core.terms.of(catalogueOf(core), orgId, nowMs);
+  const terms = core.terms.of(orgId, nowMs);
   const account = core.fold.account(orgId);
   const pending = items.length > 1 ? createPending() : undefined;
   const states: ItemState[] = [];

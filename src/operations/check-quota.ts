@@ -94,7 +94,7 @@ function countShadow(core: Core, orgId: string, checked: ItemsDecision, nowMs: n
 /** No items: every rule of the organisation, one quantum each, with the labels that it matches. */
 function everyRule(core: Core, orgId: string, nowMs: number): readonly MeasuredItem[] {
   const catalogue = catalogueOf(core);
-  const terms = core.terms.of(catalogue, orgId, nowMs);
+  const terms = core.terms.of(orgId, nowMs);
   const items = new Map<string, MeasuredItem>();
   for (const key of terms.meters()) {
     const meter = catalogue.meters.get(key);

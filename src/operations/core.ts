@@ -8,9 +8,9 @@ import type { IdSource } from '../base/ids.js';
 import { type DurationMs, type EpochMs, HOUR_MS, SECOND_MS, type Sequence } from '../base/units.js';
 import type { Interval } from '../domain/metering/calendar.js';
 import type { Catalogue } from '../domain/plans/catalogue.js';
-import type { Entry } from '../journal/entry.js';
-import type { Appended, Journal } from '../journal/journal.js';
-import type { Fold, Hint } from '../state/fold.js';
+import type { Journal } from '../journal/journal.js';
+import type { Ledger } from '../ledger/ledger.js';
+import type { Fold } from '../state/fold.js';
 import type { Indexes } from '../state/index/indexes.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import type { Denials } from './denials.js';
@@ -26,6 +26,7 @@ export interface Settings {
 export interface Core {
   readonly fold: Fold;
   readonly journal: Journal;
+  readonly ledger: Ledger;
   readonly indexes: Indexes;
   readonly clock: Clock;
   readonly ids: IdSource;
@@ -58,9 +59,9 @@ export function catalogueOf(core: Core): Catalogue {
 
 /** Whether `unknown_org: reject` keeps an organisation out. */
 export function isUnknownOrganisation(core: Core, orgId: string): boolean {
-  const catalogue = catalogueOf(core);
-  if (catalogue.acceptsUnknownOrganisations || catalogue.organisations.has(orgId)) return false;
-  return core.fold.account(orgId) === undefined;
+  if (catalogueOf(core).acceptsUnknownOrganisations) return false;
+  if (core.fold.account(orgId) !== undefined) return false;
+  return core.fold.records.get('organization', '', orgId) === undefined;
 }
 
 export function unknownOrganisationText(orgId: string): string {
@@ -70,14 +71,6 @@ export function unknownOrganisationText(orgId: string): string {
 export function refuseUnknownOrganisation(core: Core, orgId: string): void {
   if (!isUnknownOrganisation(core, orgId)) return;
   throw new Refusal('NOT_FOUND', 'ORGANIZATION_NOT_FOUND', unknownOrganisationText(orgId));
-}
-
-/** Journals a fact and makes it part of the state, in one step. */
-export function commit(core: Core, entry: Entry, hint?: Hint): Appended {
-  const appended = core.journal.append(entry);
-  core.fold.apply(entry, appended.sequence, appended.crc, hint);
-  core.fold.index(entry, appended.sequence, hint);
-  return appended;
 }
 
 /** First check of every command that writes: own state and bounds. */

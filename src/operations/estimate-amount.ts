@@ -11,14 +11,14 @@ import {
   subtractFractions,
 } from '../base/fraction.js';
 import { type EpochMs, maxQuanta, type Quanta } from '../base/units.js';
-import { type Cell, cellValue, emptyCell, mergeCell } from '../domain/metering/cell.js';
+import { cellValue, emptyCell, mergeCell } from '../domain/metering/cell.js';
 import type { Dimensions } from '../domain/metering/dimensions.js';
 import type { Meter } from '../domain/metering/meter.js';
 import type { Plan } from '../domain/plans/catalogue.js';
-import { AMOUNT_SCALE, ratePerUnit } from '../domain/pricing/per-unit.js';
 import { type Price, type PriceVersion, priceFor, versionAt } from '../domain/pricing/price.js';
+import { AMOUNT_SCALE, isLinear, rateDue, type UsageSoFar } from '../domain/pricing/rate.js';
 import type { Account } from '../state/account.js';
-import { labelsOf, readCells } from '../state/totals.js';
+import { labelsOf, readCells, readLevels } from '../state/totals.js';
 import type { Core } from './core.js';
 
 const NO_PRICES: readonly Price[] = [];
@@ -45,36 +45,45 @@ export function estimateAmount(
   atMs: EpochMs,
 ): Decimal {
   // Hot path: one event of a simple price needs neither.
-  let positions: Map<Price | Meter, Position> | undefined;
+  let positions: Map<Price | string, Position> | undefined;
   let levels: Map<string, KnownLevel> | undefined;
   let sum: Fraction = NOTHING;
   for (const each of intended) {
     const { meter } = each;
     const prices = plan.prices.get(meter.key) ?? NO_PRICES;
+    // What has no parts in time is priced once, by the version at its period's end.
+    const pricedMs = addsUp(meter) ? atMs : core.monthAt(atMs).endMs - 1;
     let steps: readonly Step[] = [each];
     if (meter.aggregation === 'LAST') {
       levels ??= new Map();
       steps = moveLevel(core, account, each, levels);
     }
     for (const { dimensions, ...step } of steps) {
-      const price = priceFor(prices, dimensions, atMs);
-      const rate = rateOf(meter, price && versionAt(price, atMs));
+      const price = priceFor(prices, dimensions, pricedMs);
+      const rate = rateOf(meter, price && versionAt(price, pricedMs));
       if (rate === undefined) continue;
-      if (rate.addsUp) {
-        sum = addFractions(sum, rate.amountOf(step.quanta));
+      if (rate.isLinear) {
+        sum = addFractions(sum, rate.amountOf({ quanta: step.quanta, events: 1 }));
         continue;
       }
-      const place = price ?? meter;
+      const place = price ?? unpricedPlace(meter, dimensions);
       positions ??= new Map();
-      const position = positions.get(place) ?? usedUnder(core, account, meter, price, prices, atMs);
+      const position =
+        positions.get(place) ?? usedUnder(core, account, meter, place, { prices, pricedMs });
       positions.set(place, position);
-      const before = rate.amountOf(position.value);
+      const before = rate.amountOf(position);
       move(position, meter, step);
-      const after = rate.amountOf(position.value);
+      const after = rate.amountOf(position);
       sum = addFractions(sum, subtractFractions(after, before));
     }
   }
   return fractionToDecimal(sum, AMOUNT_SCALE);
+}
+
+/** The invoice shows unpriced usage by label set. */
+function unpricedPlace(meter: Meter, dimensions: Dimensions): string {
+  const labels = meter.rollupKeys.map((key) => [key, dimensions.get(key) ?? '']);
+  return `${meter.key}\u0003${JSON.stringify(labels)}`;
 }
 
 /** A change of one position; of LAST, a part of a level's change. */
@@ -94,8 +103,7 @@ function moveLevel(
   levels: Map<string, KnownLevel>,
 ): Step[] {
   const place = `${meter.key}\u0004${subject}`;
-  const stored = account && core.fold.levels(account, meter.key)?.sources.get(subject);
-  const known = levels.get(place) ?? (stored && { ...stored, dimensions: new Map(stored.labels) });
+  const known = levels.get(place) ?? (account && levelIn(core, account, meter, subject, timeMs));
   if (known !== undefined && timeMs < known.timeMs) return [];
   const before = known?.quanta ?? 0n;
   const level = isDelta ? before + quanta : quanta;
@@ -105,10 +113,31 @@ function moveLevel(
   return [{ dimensions: known.dimensions, quanta: -before, subject }, arrival];
 }
 
+/** A source's level at the end of the month of `timeMs`: a later month has one of its own. */
+function levelIn(
+  core: Core,
+  account: Account,
+  meter: Meter,
+  subject: string,
+  timeMs: EpochMs,
+): KnownLevel | undefined {
+  const latest = core.fold.levels(account, meter.key)?.sources.get(subject);
+  const { endMs } = core.monthAt(Math.min(timeMs, core.clock.wallMs()));
+  if (latest === undefined || latest.timeMs < endMs) {
+    return latest && { ...latest, dimensions: new Map(latest.labels) };
+  }
+  const level = readLevels(core.fold, account, meter.key, endMs).get(subject);
+  if (level === undefined) return undefined;
+  return {
+    ...level,
+    dimensions: new Map(labelsOf(core.fold, account, meter.key, level.labelSet)),
+  };
+}
+
 interface Rate {
-  readonly amountOf: (quanta: Quanta) => Fraction;
+  readonly amountOf: (usage: UsageSoFar) => Fraction;
   /** The amount of more usage does not depend on what was used before. */
-  readonly addsUp: boolean;
+  readonly isLinear: boolean;
 }
 
 /** Undefined where usage that no price covers costs nothing. */
@@ -116,30 +145,27 @@ function rateOf(meter: Meter, version: PriceVersion | undefined): Rate | undefin
   const { unpriced, scale } = meter;
   if (version !== undefined) {
     return {
-      amountOf: (quanta) => ratePerUnit(version, quanta, scale),
-      addsUp: version.included === 0n && isSum(meter),
+      amountOf: (usage) => rateDue(version, usage, scale),
+      isLinear: addsUp(meter) && isLinear(version),
     };
   }
   if (unpriced.kind !== 'default') return undefined;
   const { amount } = unpriced;
   return {
-    amountOf: (units) => fractionOf(multiply(amount, { units, scale })),
-    addsUp: isSum(meter),
+    amountOf: ({ quanta: units }) => fractionOf(multiply(amount, { units, scale })),
+    isLinear: addsUp(meter),
   };
 }
 
-function isSum({ aggregation }: Meter): boolean {
+function addsUp({ aggregation }: Meter): boolean {
   return aggregation === 'SUM' || aggregation === 'COUNT';
 }
 
 /** Where a month stands under one price. */
-interface Position {
-  value: Quanta;
+interface Position extends UsageSoFar {
+  quanta: Quanta;
+  events: number;
   readonly values: Set<string>;
-}
-
-function openPosition(): Position {
-  return { value: 0n, values: new Set() };
 }
 
 function move(
@@ -147,57 +173,54 @@ function move(
   { aggregation }: Meter,
   { quanta, subject }: Omit<Step, 'dimensions'>,
 ): void {
+  position.events++;
   switch (aggregation) {
     case 'SUM':
     case 'COUNT':
     case 'LAST':
-      position.value += quanta;
+      position.quanta += quanta;
       return;
     case 'MAX':
-      position.value = maxQuanta(position.value, quanta);
+      position.quanta = maxQuanta(position.quanta, quanta);
       return;
     case 'UNIQUE':
-      if (!position.values.has(subject)) position.value += 1n;
+      if (!position.values.has(subject)) position.quanta += 1n;
       position.values.add(subject);
   }
+}
+
+interface Priced {
+  readonly prices: readonly Price[];
+  readonly pricedMs: EpochMs;
 }
 
 function usedUnder(
   core: Core,
   account: Account | undefined,
   meter: Meter,
-  price: Price | undefined,
-  prices: readonly Price[],
-  atMs: EpochMs,
+  place: Price | string,
+  { prices, pricedMs }: Priced,
 ): Position {
-  const position = openPosition();
+  const position = { quanta: 0n, events: 0, values: new Set<string>() };
   if (account === undefined) return position;
-  const covers = (labels: Dimensions) => priceFor(prices, labels, atMs) === price;
+  const covers = (labels: Dimensions) =>
+    (priceFor(prices, labels, pricedMs) ?? unpricedPlace(meter, labels)) === place;
+  const { startMs, endMs } = core.monthAt(pricedMs);
   if (meter.aggregation === 'LAST') {
-    for (const { labels, quanta } of core.fold.levels(account, meter.key)?.sources.values() ?? []) {
-      if (covers(new Map(labels))) position.value += quanta;
+    for (const { labelSet, quanta } of readLevels(core.fold, account, meter.key, endMs).values()) {
+      const labels = labelsOf(core.fold, account, meter.key, labelSet);
+      if (covers(new Map(labels))) position.quanta += quanta;
     }
     return position;
   }
-  const sum = monthUnder(core, account, meter, covers, atMs);
-  for (const value of sum.values?.keys() ?? []) position.values.add(value);
-  position.value = cellValue(sum, meter.aggregation);
-  return position;
-}
-
-function monthUnder(
-  core: Core,
-  account: Account,
-  meter: Meter,
-  covers: (labels: Dimensions) => boolean,
-  atMs: EpochMs,
-): Cell {
-  const { startMs, endMs } = core.monthAt(atMs);
   const sum = emptyCell();
   const cells = readCells(core.fold, account, meter.key, meter.aggregation, startMs, endMs);
   for (const [id, cell] of cells) {
     const labels = labelsOf(core.fold, account, meter.key, id);
     if (covers(new Map(labels))) mergeCell(sum, cell, meter.aggregation);
   }
-  return sum;
+  for (const value of sum.values?.keys() ?? []) position.values.add(value);
+  position.quanta = cellValue(sum, meter.aggregation);
+  position.events = sum.count;
+  return position;
 }

@@ -31,7 +31,7 @@ export function estimateUsage(
   });
   refuseFaults(faults);
   const nowMs = core.clock.wallMs();
-  const { plan } = core.terms.of(catalogue, orgId, nowMs).terms;
+  const { plan } = core.terms.of(orgId, nowMs).terms;
   const account = core.fold.account(orgId);
   const totals = totalsOf(items);
   const intended = items.map(({ item, meter, quanta, isDelta, subject }) => {

@@ -1,31 +1,27 @@
 // GetInvoice: the preview of a calendar month, priced from the catalogue as it is now. A DRAFT:
 // computed at each call, stored nowhere.
 
-import {
-  type Invoice,
-  InvoiceKind,
-  type InvoiceLine,
-  InvoiceLineKind,
-  InvoiceState,
-} from '../../generated/ts/tollgate/v1/invoice.js';
 import type {
   GetInvoiceRequest,
   GetInvoiceResponse,
 } from '../../generated/ts/tollgate/v1/metering_service.js';
-import { PriceKind } from '../../generated/ts/tollgate/v1/price.js';
-import { formatDecimal, formatUnits } from '../base/decimal.js';
+import type { Sequence } from '../base/units.js';
+import { sumsOf } from '../domain/invoicing/amounts.js';
+import type { InvoiceDocument } from '../domain/invoicing/document.js';
+import { proofOf } from '../domain/invoicing/proof.js';
+import { usageLineDocument } from '../domain/invoicing/usage-line-document.js';
 import {
   changesWithin,
   type Segment,
   type UsageLine,
   usageLines,
 } from '../domain/invoicing/usage-lines.js';
-import { intervalAt, monthInterval, monthName, UTC } from '../domain/metering/calendar.js';
+import { intervalAt, monthInterval, UTC } from '../domain/metering/calendar.js';
 import type { Meter } from '../domain/metering/meter.js';
 import type { Plan } from '../domain/plans/catalogue.js';
-import { formatMinor } from '../domain/pricing/money.js';
 import type { Price } from '../domain/pricing/price.js';
 import type { Account } from '../state/account.js';
+import { toInvoice } from './billing/to-invoice.js';
 import { type Answer, type Core, catalogueOf } from './core.js';
 import {
   checkId,
@@ -34,13 +30,11 @@ import {
   type Faults,
   parseTime,
   refuseFaults,
-  toTimestamp,
 } from './parse.js';
 import { type Range, readUsage } from './read-usage.js';
 import { Refusal } from './refusal.js';
 
 const NO_PRICES: readonly Price[] = [];
-const ONE = { units: 1n, scale: 0 };
 
 export async function getInvoice(
   core: Core,
@@ -53,10 +47,11 @@ export async function getInvoice(
   refuseFaults(faults);
   if (period === undefined) throw invoiceNotFound(request.invoiceId);
   const account = core.fold.account(orgId);
-  const { plan } = core.terms.of(catalogueOf(core), orgId, core.clock.wallMs()).terms;
+  const { plan } = core.terms.of(orgId, core.clock.wallMs()).terms;
   const lines = account === undefined ? [] : await linesOf(core, account, plan, period);
-  const invoice = draftOf(orgId, plan, period, lines);
-  return { reply: { invoice }, after: core.journal.lastSequence() };
+  const after = core.journal.lastSequence();
+  const invoice = toInvoice(draftOf(orgId, plan, period, lines, lastOf(lines)), '');
+  return { reply: { invoice }, after };
 }
 
 /** Calendar months until there are subscriptions. Undefined: the id of an invoice. */
@@ -130,94 +125,56 @@ async function segmentsOf(
       dimensions: new Map(labels.filter(([, label]) => label !== '')),
       quanta: value,
       values: cell.values?.keys(),
-      proof: {
-        events: cell.count,
-        firstSequence: cell.firstSequence,
-        lastSequence: cell.lastSequence,
-        hashLow: cell.hashLow,
-        hashHigh: cell.hashHigh,
-      },
+      proof: proofOf(cell),
     }));
     segments.push({ ...range, parts });
   }
   return segments;
 }
 
-function draftOf(orgId: string, plan: Plan, period: Range, lines: readonly UsageLine[]): Invoice {
-  const { currency } = plan;
-  const subtotal = lines.reduce((sum, { amountMinor }) => sum + amountMinor, 0n);
-  const money = (minor: bigint) => formatMinor(minor, currency);
+function lastOf(lines: readonly UsageLine[]): Sequence {
+  return Math.max(0, ...lines.map(({ proof }) => proof.lastSequence));
+}
+
+function draftOf(
+  orgId: string,
+  plan: Plan,
+  period: Range,
+  lines: readonly UsageLine[],
+  through: Sequence,
+): InvoiceDocument {
+  const documents = lines.map((line) => usageLineDocument(line, UTC));
   return {
-    invoiceId: '',
+    invoice_id: '',
     number: '',
-    kind: InvoiceKind.INVOICE_KIND_RECURRING,
-    state: InvoiceState.INVOICE_STATE_DRAFT,
-    orgId,
-    customer: undefined,
-    seller: undefined,
-    subscriptionId: '',
+    kind: 'RECURRING',
+    state: 'DRAFT',
+    org_id: orgId,
+    customer: null,
+    seller: null,
+    subscription_id: '',
     plan: plan.id,
-    periodStart: toTimestamp(period.startMs),
-    periodEnd: toTimestamp(period.endMs),
-    currency,
-    lines: lines.map((line) => toLine(line, currency)),
-    subtotal: money(subtotal),
-    taxes: [],
-    tax: money(0n),
-    total: money(subtotal),
-    creditApplied: money(0n),
-    amountPaid: money(0n),
-    amountDue: money(subtotal),
-    issueTime: undefined,
-    dueTime: undefined,
-    paidTime: undefined,
-    voidTime: undefined,
-    pdfUrl: '',
-    providerId: '',
-    etag: '',
+    plan_version: 0,
+    period_start_ms: period.startMs,
+    period_end_ms: period.endMs,
+    currency: plan.currency,
+    lines: documents,
+    ...sumsOf(documents, []),
+    credit_applied: '0',
+    amount_paid: '0',
+    amount_credited: '0',
+    payments: [],
+    issue_ms: null,
+    due_ms: null,
+    paid_ms: null,
+    void_ms: null,
+    uncollectible_ms: null,
+    created_ms: null,
+    updated_ms: null,
+    state_reason: '',
+    credit_note_ids: [],
+    revision: 0,
+    provider_id: '',
+    through_sequence: through,
   };
-}
-
-function toLine(line: UsageLine, currency: string): InvoiceLine {
-  const { meter, version, proof, defaultPrice } = line;
-  const unitPrice = version?.unitPrice ?? defaultPrice;
-  const included = line.kind === 'INCLUDED';
-  return {
-    kind: included
-      ? InvoiceLineKind.INVOICE_LINE_KIND_INCLUDED
-      : InvoiceLineKind.INVOICE_LINE_KIND_USAGE,
-    description: descriptionOf(line),
-    meter: meter.key,
-    unit: meter.unit,
-    quantity: formatUnits(line.quanta, meter.scale),
-    priceKind:
-      unitPrice === undefined ? PriceKind.PRICE_KIND_UNSPECIFIED : PriceKind.PRICE_KIND_PER_UNIT,
-    unitPrice: unitPrice === undefined ? '' : formatDecimal(unitPrice),
-    per: unitPrice === undefined ? '' : formatDecimal(version?.per ?? ONE),
-    tiers: [],
-    blockSize: '',
-    dimensions: new Map(line.match),
-    amount: formatMinor(line.amountMinor, currency),
-    serviceStart: toTimestamp(line.startMs),
-    serviceEnd: toTimestamp(line.endMs),
-    firstSequence: BigInt(proof.firstSequence),
-    lastSequence: BigInt(proof.lastSequence),
-    eventCount: BigInt(proof.events),
-    eventsHash: hex(proof.hashHigh) + hex(proof.hashLow),
-    unpriced: version === undefined,
-    priceVersionEffectiveFrom:
-      version === undefined ? undefined : toTimestamp(version.effectiveFromMs),
-    reason: '',
-    originalInvoiceId: '',
-  };
-}
-
-function descriptionOf({ kind, meter, match, startMs }: UsageLine): string {
-  const labels = match.map(([key, value]) => `${key} ${value}`).join(', ');
-  const what = labels === '' ? meter.key : `${meter.key}: ${labels}`;
-  return `${what}, ${monthName(startMs)}${kind === 'INCLUDED' ? ' (included)' : ''}`;
-}
-
-function hex(word: number): string {
-  return word.toString(16).padStart(8, '0');
 }

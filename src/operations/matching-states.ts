@@ -6,7 +6,7 @@ import { matches } from '../domain/metering/dimensions.js';
 import type { Meter } from '../domain/metering/meter.js';
 import type { Counted } from '../domain/quota/counted.js';
 import type { RuleState } from '../domain/quota/decide.js';
-import { type Core, catalogueOf } from './core.js';
+import type { Core } from './core.js';
 import { type Request, ruleState, standingAt } from './evaluate.js';
 
 export function matchingStates(
@@ -16,7 +16,7 @@ export function matchingStates(
   dimensions: Dimensions,
 ): RuleState[] {
   const nowMs = core.clock.wallMs();
-  const terms = core.terms.of(catalogueOf(core), orgId, nowMs);
+  const terms = core.terms.of(orgId, nowMs);
   const request: Request = {
     orgId,
     account: core.fold.account(orgId),

@@ -5,8 +5,9 @@ import type { EpochMs, Quanta, Sequence } from '../base/units.js';
 import type { RuleState } from '../domain/quota/decide.js';
 import { thresholdsAt } from '../domain/quota/decide.js';
 import type { CounterChange, RecordEntry, ThresholdCrossing } from '../journal/entry.js';
+import { commit } from '../state/commit.js';
 import { noteShadow, type Recordable } from './check-event.js';
-import { type Core, catalogueOf, commit } from './core.js';
+import { type Core, catalogueOf } from './core.js';
 import { counterChange, inEventWindow, raisedIn } from './evaluate.js';
 
 export interface Recorded {

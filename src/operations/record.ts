@@ -164,7 +164,7 @@ function duplicate(core: Core, verdict: Duplicate): Answer<RecordResponse> {
   const { first, sequence } = verdict;
   const nowMs = core.clock.wallMs();
   const catalogue = catalogueOf(core);
-  const { terms } = core.terms.of(catalogue, first.orgId, nowMs);
+  const { terms } = core.terms.of(first.orgId, nowMs);
   const dimensions = new Map(first.labels);
   const meter = catalogue.meters.get(first.meter);
   const states = meter === undefined ? [] : matchingStates(core, first.orgId, meter, dimensions);

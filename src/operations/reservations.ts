@@ -14,8 +14,9 @@ import { ReservationState } from '../../generated/ts/tollgate/v1/reservation.js'
 import { present } from '../base/assert.js';
 import type { EndEntry } from '../journal/entry.js';
 import { limits } from '../limits.js';
+import { commit } from '../state/commit.js';
 import type { Hold } from '../state/values.js';
-import { type Answer, type Core, commit, refuseIfFull, refuseIfUnable } from './core.js';
+import { type Answer, type Core, refuseIfFull, refuseIfUnable } from './core.js';
 import { decodePageToken, encodePageToken, pageSizeOf } from './page.js';
 import {
   checkOrgId,

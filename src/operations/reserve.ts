@@ -13,6 +13,7 @@ import { countsEvents } from '../domain/metering/meter.js';
 import { fits, type RuleState, remaining, standing } from '../domain/quota/decide.js';
 import type { HoldItem } from '../journal/entry.js';
 import { limits } from '../limits.js';
+import { commit } from '../state/commit.js';
 import type { Hold } from '../state/values.js';
 import { checkItems, type ItemStanding, type ItemsDecision } from './check-items.js';
 import { measureParsed, parseItems, statusesOf } from './check-quota.js';
@@ -20,7 +21,6 @@ import {
   type Answer,
   type Core,
   catalogueOf,
-  commit,
   refuseIfFull,
   refuseIfUnable,
   refuseUnknownOrganisation,

@@ -1,17 +1,28 @@
-// The rules and counters of an organisation and meter, resolved once per catalogue version and kept
-// until an override expires.
+// The terms of an organisation and the rules and counters of its meters, resolved once per change
+// of either and kept until a known moment ends them: an override expires, another tenure begins.
 
 import type { EpochMs } from '../base/units.js';
-import { UTC } from '../domain/metering/calendar.js';
 import {
   type Catalogue,
   type OrganisationTerms,
   rulesFor,
   rulesSpan,
-  termsOf,
 } from '../domain/plans/catalogue.js';
-import { type Counted, countedOf } from '../domain/quota/counted.js';
+import {
+  type Counted,
+  countedOf,
+  rememberingWindow,
+  type Windows,
+  windowsOf,
+} from '../domain/quota/counted.js';
 import type { Rule } from '../domain/quota/rule.js';
+import {
+  subscriptionWindowAt,
+  type TermsDocument,
+  tenureAt,
+} from '../domain/subscriptions/terms.js';
+import type { CompiledTerms } from '../state/catalogue-state.js';
+import type { Fold } from '../state/fold.js';
 
 export interface MeterRules {
   readonly counted: readonly Counted[];
@@ -27,59 +38,95 @@ export interface EffectiveRule {
 
 export interface Terms {
   readonly terms: OrganisationTerms;
+  readonly document: TermsDocument;
   readonly meter: (meter: string) => MeterRules;
   /** Meters that some rule of the organisation bounds. */
   readonly meters: () => readonly string[];
 }
 
 export interface TermsBook {
-  readonly of: (catalogue: Catalogue, orgId: string, nowMs: EpochMs) => Terms;
+  readonly of: (orgId: string, nowMs: EpochMs) => Terms;
 }
 
 interface Remembered extends Terms {
+  readonly compiled: CompiledTerms;
   readonly fromMs: EpochMs;
   readonly untilMs: EpochMs;
 }
 
 const NO_RULES: readonly Rule[] = [];
 
-/** Organisations without an entry of their own share one set of terms. */
+/** Organisations without terms of their own share one set of them. */
 const COMMON = '';
+const REMEMBERED_MAX = 50_000;
 
-export function openTermsBook(): TermsBook {
-  let version = -1;
+export function openTermsBook(fold: Fold): TermsBook {
   let known = new Map<string, Remembered>();
+  let calendars = new Map<string, Windows>();
+
+  function calendar(zone: string): Windows {
+    const windows = calendars.get(zone) ?? windowsOf(zone);
+    calendars.set(zone, windows);
+    return windows;
+  }
+
+  function windowsFor(document: TermsDocument): Windows {
+    const common = calendar(document.zone);
+    const own = rememberingWindow((atMs) => subscriptionWindowAt(document, atMs));
+    return (kind) => (kind === 'SUBSCRIPTION_PERIOD' ? own : common(kind));
+  }
+
   return {
-    of(catalogue, orgId, nowMs) {
-      if (catalogue.version !== version) {
-        known = new Map();
-        version = catalogue.version;
-      }
-      const place = catalogue.organisations.has(orgId) ? orgId : COMMON;
+    of(orgId, nowMs) {
+      const compiled = fold.terms(orgId);
+      const place = compiled.isCommon ? COMMON : orgId;
       const remembered = known.get(place);
-      const holds =
-        remembered !== undefined && nowMs >= remembered.fromMs && nowMs < remembered.untilMs;
-      if (holds) return remembered;
-      const made = resolve(catalogue, termsOf(catalogue, orgId), nowMs);
+      // The terms are another object where anything that they rest on has changed.
+      if (
+        remembered?.compiled === compiled &&
+        nowMs >= remembered.fromMs &&
+        nowMs < remembered.untilMs
+      ) {
+        return remembered;
+      }
+      if (known.size >= REMEMBERED_MAX) {
+        known = new Map();
+        calendars = new Map();
+      }
+      const made = resolve(compiled, nowMs, windowsFor(compiled.document));
       known.set(place, made);
       return made;
     },
   };
 }
 
-function resolve(catalogue: Catalogue, terms: OrganisationTerms, nowMs: EpochMs): Remembered {
+/** The plan of `terms` at `atMs`. */
+export function planAt(catalogue: Catalogue, document: TermsDocument, atMs: EpochMs) {
+  const { plan, plan_version } = tenureAt(document, atMs).document;
+  return catalogue.plan(plan, plan_version) ?? catalogue.defaultPlan;
+}
+
+function resolve(compiled: CompiledTerms, nowMs: EpochMs, windows: Windows): Remembered {
+  const { catalogue, document, overrides } = compiled;
+  const tenure = tenureAt(document, nowMs);
+  const plan = planAt(catalogue, document, nowMs);
+  const terms: OrganisationTerms = { plan, suspended: document.suspended, overrides };
   const effective = rulesFor(catalogue, terms, nowMs);
-  const overrides = terms.overrides.map(({ rule }) => rule);
+  const own = overrides.map(({ rule }) => rule);
   const byMeter = new Map<string, MeterRules>();
+  const span = rulesSpan(terms, nowMs);
   return {
     terms,
-    ...rulesSpan(terms, nowMs),
+    compiled,
+    document,
+    fromMs: Math.max(span.fromMs, tenure.startMs === 0 ? Number.NEGATIVE_INFINITY : tenure.startMs),
+    untilMs: Math.min(span.untilMs, tenure.endMs),
     meter(meter) {
       let rules = byMeter.get(meter);
       if (rules === undefined) {
         const common = catalogue.rulesByMeter.get(meter) ?? NO_RULES;
-        const own = overrides.filter((rule) => rule.meter === meter);
-        rules = meterRules([...common, ...own], effective.get(meter) ?? NO_RULES);
+        const all = [...common, ...own.filter((rule) => rule.meter === meter)];
+        rules = meterRules(all, effective.get(meter) ?? NO_RULES, windows);
         byMeter.set(meter, rules);
       }
       return rules;
@@ -88,8 +135,12 @@ function resolve(catalogue: Catalogue, terms: OrganisationTerms, nowMs: EpochMs)
   };
 }
 
-function meterRules(all: readonly Rule[], effective: readonly Rule[]): MeterRules {
-  const counted = countedOf(all, UTC);
+function meterRules(
+  all: readonly Rule[],
+  effective: readonly Rule[],
+  windows: Windows,
+): MeterRules {
+  const counted = countedOf(all, windows);
   return {
     counted,
     effective: effective.map((rule) => ({

@@ -10,15 +10,9 @@ import { hash32 } from '../base/hash.js';
 import type { EpochMs } from '../base/units.js';
 import type { EndEntry, HoldItem } from '../journal/entry.js';
 import { limits } from '../limits.js';
+import { commit } from '../state/commit.js';
 import { checkEvent } from './check-event.js';
-import {
-  type Answer,
-  type Core,
-  catalogueOf,
-  commit,
-  refuseIfFull,
-  refuseIfUnable,
-} from './core.js';
+import { type Answer, type Core, refuseIfFull, refuseIfUnable } from './core.js';
 import { type ParsedEvent, parseEvent } from './event.js';
 import { settleVerdict } from './event-result.js';
 import {
@@ -120,7 +114,7 @@ function complete(
 }
 
 function scopeKeysOf(core: Core, orgId: string, meter: string): ReadonlySet<string> {
-  const terms = core.terms.of(catalogueOf(core), orgId, core.clock.wallMs());
+  const terms = core.terms.of(orgId, core.clock.wallMs());
   return new Set(terms.meter(meter).counted.flatMap(({ rule }) => rule.scope));
 }
 

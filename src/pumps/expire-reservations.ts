@@ -1,6 +1,7 @@
 // Holds whose time is over end by an entry, like any other change.
 
-import { type Core, commit } from '../operations/core.js';
+import type { Core } from '../operations/core.js';
+import { commit } from '../state/commit.js';
 import { endingOf } from '../operations/reservations.js';
 
 /** Entries per turn: the rest follows in the next one. */

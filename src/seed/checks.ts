@@ -98,6 +98,13 @@ export function checkPrices(
     const { at, value: price } = placed;
     checkMeterName(placed, meters, report);
     checkPlaces([...at, 'included'], price.included, price, meters, report);
+    for (const [i, tier] of (price.tiers ?? []).entries()) {
+      const ends = [...at, 'tiers', i];
+      if (tier.up_to !== null) {
+        checkPlaces([...ends, 'up_to'], tier.up_to, price, meters, report);
+      }
+      checkPlaces([...ends, 'block_size'], tier.block_size, price, meters, report);
+    }
     checkRollupKeys(placed, meters, report);
 
     const match = toMatch(price.match);

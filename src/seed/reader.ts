@@ -38,7 +38,8 @@ export function openReader(file: YamlFile, problems: Problem[]): Reader {
       const place = [...at, ...path];
       if (issue.code === 'unrecognized_keys') {
         for (const key of issue.keys) {
-          report([...place, key], `unknown key${didYouMean(key, keysOf(shape))}`);
+          const known = path.length === 0 ? keysOf(shape) : [];
+          report([...place, key], `unknown key${didYouMean(key, known)}`);
         }
       } else report(place, ruleOf(issue, nodeAt(file.root, place)));
     }

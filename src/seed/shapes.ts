@@ -26,6 +26,7 @@ import {
   refuse,
   trueOrFalse,
 } from './scalars.js';
+import { list, map, scalar, sorted } from './shape.js';
 
 const ROLLUP_KEYS_MAX = 4;
 const LABEL_SETS_MAX = 1_000_000;
@@ -33,32 +34,12 @@ const THRESHOLDS_MAX = 16;
 const UNIT_CHARS_MAX = 64;
 const NAME_CHARS_MAX = 256;
 const UNLIMITED: readonly string[] = ['', 'null', '~', 'unlimited'];
-const LATER_KINDS: readonly string[] = [
-  'flat',
-  'graduated',
-  'volume',
-  'package',
-  'percentage',
-  'graduated_percentage',
-  'multiplier',
-];
 
 const limit: Read<string | null> = (text) =>
   UNLIMITED.includes(text) ? null : decimal(limits.quantityScale)(text);
 
-const priceKind: Read<'per_unit'> = (text) => {
-  if (text === 'per_unit') return text;
-  const known = LATER_KINDS.includes(text) ? 'is not supported yet' : 'is not a kind of price';
-  return refuse(`${known}: supported is per_unit`);
-};
-
 const currency: Read<string> = (text) =>
   isCurrency(text) ? text : refuse('must be an ISO 4217 code such as USD');
-
-const per: Read<string> = (text) => {
-  const value = decimal(limits.priceScale)(text);
-  return value === '0' ? refuse('must be greater than 0') : value;
-};
 
 const unpriced: Read<'zero' | 'reject' | { readonly default: string }> = (text) => {
   if (text === 'zero' || text === 'reject') return text;
@@ -67,8 +48,6 @@ const unpriced: Read<'zero' | 'reject' | { readonly default: string }> = (text) 
   const value = decimal(limits.priceScale)(amount);
   return isRefused(value) ? value : { default: value };
 };
-
-const ALWAYS = '1970-01-01T00:00:00Z';
 
 export const meterShape = z.strictObject({
   key: scalar(meterKey),
@@ -111,20 +90,6 @@ export const overrideShape = z
   .transform(({ replaces, expires, reason, ...fields }, context): OverrideDocument => {
     return { ...toQuota(fields, context), replaces, expires, reason };
   });
-
-export const priceShape = z.strictObject({
-  meter: scalar(meterKey),
-  match: map(dimensionKey, dimensionValue).default({}),
-  kind: scalar(priceKind).default('per_unit'),
-  unit_price: scalar(decimal(limits.priceScale)),
-  per: scalar(per).default('1'),
-  tiers: z
-    .unknown()
-    .optional()
-    .refine((tiers) => tiers === undefined, 'belongs to kinds of price not supported yet'),
-  included: scalar(decimal(limits.quantityScale)).default('0'),
-  effective_from: scalar(instant).default(ALWAYS),
-});
 
 /** Lists within these parts are read item by item, so that one bad item hides no other. */
 const items = z.unknown().optional();
@@ -203,41 +168,4 @@ function toQuota(
     scope: [...fields.scope].sort(),
     thresholds: [...fields.thresholds].sort((a, b) => a - b),
   };
-}
-
-function scalar<T>(read: Read<T>) {
-  return z.string().transform((text, context): T => {
-    const value = read(text);
-    if (!isRefused(value)) return value;
-    context.addIssue({ code: 'custom', message: value.refused });
-    return z.NEVER;
-  });
-}
-
-/** An empty text is an empty list: a key whose items are all commented out. */
-function list<T>(read: Read<T>, itemsMax: number) {
-  return z
-    .preprocess((given) => (given === '' ? [] : given), z.array(scalar(read)))
-    .refine((values) => values.length <= itemsMax, `must have at most ${itemsMax} items`)
-    .refine((values) => new Set(values).size === values.length, 'must not name an item twice');
-}
-
-function map(readKey: Read<string>, readValue: Read<string>) {
-  return z
-    .preprocess((given) => (given === '' ? {} : given), z.record(z.string(), z.string()))
-    .transform((entries, context) => {
-      const out: Record<string, string> = {};
-      for (const [key, text] of Object.entries(entries)) {
-        const value = readValue(text);
-        const refused = [readKey(key), value].find(isRefused);
-        if (refused !== undefined) {
-          context.addIssue({ code: 'custom', path: [key], message: refused.refused });
-        } else if (!isRefused(value)) out[key] = value;
-      }
-      return sorted(out);
-    });
-}
-
-function sorted(record: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -1,9 +1,8 @@
 // Since when each combination of match, scope and window is counted, for everybody or, where only
-// an override names it, for one organisation. One that a catalogue brings in later has missed what
-// came before: its windows start from the totals or say `counting_since`.
+// an override names it, for one organisation. One that comes later has missed what came before: its
+// windows start from the totals or say `counting_since`.
 
 import type { EpochMs } from '../base/units.js';
-import type { Catalogue } from '../domain/plans/catalogue.js';
 import type { Rule } from '../domain/quota/rule.js';
 
 export interface Since {
@@ -12,56 +11,35 @@ export interface Since {
   readonly version: number;
 }
 
+/** By meter and combination. */
 export type CountedSince = ReadonlyMap<string, Since>;
 
 /** Counted from the very beginning. */
 export const ALWAYS: Since = { atMs: 0, version: 0 };
 
-/** Combinations of plans and defaults are counted for every organisation. */
-const EVERYBODY = '';
-const SEPARATOR = '\u0004';
-
-/** Undefined where it is not counted. */
-export function sinceOf(
-  since: CountedSince,
-  orgId: string,
-  meter: string,
-  combination: string,
-): Since | undefined {
-  const common = since.get(keyOf(EVERYBODY, meter, combination));
-  const own = since.get(keyOf(orgId, meter, combination));
-  if (common === undefined || own === undefined) return common ?? own;
-  return own.version < common.version ? own : common;
+export function combinationKey(meter: string, combination: string): string {
+  return `${meter}\u0004${combination}`;
 }
 
-/** `atMs` is 0 where nothing was recorded before: everything is counted from the beginning. */
+/** The older of the two, where both are. */
+export function olderSince(a: Since | undefined, b: Since | undefined): Since | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return a.version < b.version ? a : b;
+}
+
+/**
+ * The combinations of `rules`: as long known as `before` says, else new. `atMs` of the change is 0
+ * where nothing was recorded before: everything is counted from the beginning.
+ */
 export function countedSince(
-  catalogue: Catalogue,
-  before: CountedSince,
-  atMs: EpochMs,
+  rules: Iterable<Rule>,
+  before: (key: string) => Since | undefined,
+  change: Since,
 ): CountedSince {
   const since = new Map<string, Since>();
-  for (const [orgId, { meter, combination }] of allRules(catalogue)) {
-    const known = sinceOf(before, orgId, meter, combination);
-    since.set(keyOf(orgId, meter, combination), known ?? { atMs, version: catalogue.version });
-  }
-  // What an organisation was counted by alone is counted on where everybody is.
-  for (const [key, own] of before) {
-    const common = `${EVERYBODY}${key.slice(key.indexOf(SEPARATOR))}`;
-    if (!since.has(key) && since.has(common)) since.set(key, own);
+  for (const { meter, combination } of rules) {
+    const key = combinationKey(meter, combination);
+    if (!since.has(key)) since.set(key, before(key) ?? change);
   }
   return since;
-}
-
-function* allRules(catalogue: Catalogue): Generator<[orgId: string, rule: Rule]> {
-  for (const rules of catalogue.rulesByMeter.values()) {
-    for (const rule of rules) yield [EVERYBODY, rule];
-  }
-  for (const [orgId, { overrides }] of catalogue.organisations) {
-    for (const { rule } of overrides) yield [orgId, rule];
-  }
-}
-
-function keyOf(orgId: string, meter: string, combination: string): string {
-  return `${orgId}${SEPARATOR}${meter}${SEPARATOR}${combination}`;
 }

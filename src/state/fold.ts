@@ -7,7 +7,7 @@ import type { Clock } from '../base/clock.js';
 import { DAY_MS, type EpochMs, MINUTE_MS, type Sequence } from '../base/units.js';
 import { intervalAt, UTC } from '../domain/metering/calendar.js';
 import { addEvent, type Cell, emptyCell, isLater } from '../domain/metering/cell.js';
-import { type Catalogue, compileCatalogue } from '../domain/plans/catalogue.js';
+import { newOrganisation } from '../domain/organisations/document.js';
 import type { CatalogueDocument } from '../domain/plans/document.js';
 import type {
   CatalogueEntry,
@@ -15,23 +15,29 @@ import type {
   Entry,
   HoldItem,
   Labels,
+  LedgerEntry,
+  LedgerWrite,
   RecordEntry,
 } from '../journal/entry.js';
+import { CHAIN_START } from '../journal/ledger-codec.js';
 import type { Account, MeterAccount, PagePointer } from './account.js';
 import { type Accounts, openAccounts } from './accounts.js';
-import { ALWAYS, type CountedSince, countedSince, type Since, sinceOf } from './combinations.js';
+import { type CatalogueState, openCatalogueState } from './catalogue-state.js';
 import { applyChange, seenMark } from './counter.js';
 import { addedCounters } from './hold-rules.js';
 import { type Holds, openHolds } from './holds.js';
-import { eventIdKey, reservationIdKey } from './id-key.js';
+import { eventIdKey, requestIdKey, reservationIdKey } from './id-key.js';
+import { importWrites } from './import-writes.js';
 import type { Indexes } from './index/indexes.js';
 import { kept } from './kept.js';
-import { kindOf, type MeterKind } from './meter-kinds.js';
+import { AUDIT, openRecords, type Records } from './records.js';
+import { saveNote } from './save-note.js';
 import type { Store } from './store.js';
 import { type Bucket, keys, LABEL_SETS_PER_PAGE, openTables, type Tables } from './tables.js';
 import type { Hold, LabelSet, Page } from './values.js';
 
 export const QUARTER_MS = 15 * MINUTE_MS;
+const ORGANISATION = 'organization';
 
 /** What the caller found already, so that applying need not look again. */
 export interface Hint {
@@ -40,15 +46,14 @@ export interface Hint {
   readonly labelSet: LabelSet | undefined;
 }
 
-export interface Fold extends Omit<Accounts, 'counterToChange'> {
+export interface Fold extends Omit<Accounts, 'counterToChange'>, Omit<CatalogueState, 'changed'> {
   readonly tables: Tables;
   readonly holds: Holds;
-  readonly catalogue: () => Catalogue | undefined;
+  /** The ledger's. */
+  readonly records: Records;
+  /** SHA-256 over all ledger entries so far. */
+  readonly chain: () => string;
   readonly organisations: () => number;
-  /** What a meter was in any catalogue that ever was: it can be nothing else. */
-  readonly meterKind: (meter: string) => MeterKind | undefined;
-  /** Since when a combination of the catalogue is counted for an organisation. */
-  readonly countedSince: (orgId: string, meter: string, combination: string) => Since;
   readonly page: (
     organisation: number,
     meter: string,
@@ -75,14 +80,10 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
   const holds = openHolds(tables.holds, clock);
   const accounts = openAccounts(tables);
   const { account, meterAccount, counter, counterToChange, labelSet, levels } = accounts;
-  const saved = tables.notes.get(keys.catalogue);
-  let catalogue = saved && compileCatalogue(parseDocument(saved.text), saved.version);
+  const records = openRecords(tables);
+  const catalogues = openCatalogueState(tables, records);
   const organisationCount = tables.notes.get(keys.organisations);
   let organisations = organisationCount?.version ?? 0;
-  const savedSince = tables.notes.get(keys.combinations);
-  let since: CountedSince = new Map(savedSince && JSON.parse(savedSince.text));
-  const savedKinds = tables.notes.get(keys.meterKinds);
-  const meterKinds = new Map<string, MeterKind>(savedKinds && JSON.parse(savedKinds.text));
 
   /** The id of the entry's label set; new ones are counted in the month of the event. */
   function labelSetToUse(
@@ -227,22 +228,41 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     at.levels.total += quanta - (before?.quanta ?? 0n);
   }
 
-  function applyCatalogue({ version, document, atMs }: CatalogueEntry): void {
-    const next = compileCatalogue(parseDocument(document), version);
-    catalogue = next;
-    const sinceMs = organisations === 0 ? 0 : atMs;
-    since = countedSince(next, since, sinceMs);
-    for (const meter of next.meters.values()) {
-      meterKinds.set(meter.key, kindOf(meter, meterKinds.get(meter.key), sinceMs));
-    }
-    saveNote(tables, keys.catalogue, version, document);
-    saveNote(tables, keys.combinations, version, JSON.stringify([...since]));
-    saveNote(tables, keys.meterKinds, version, JSON.stringify([...meterKinds]));
-    for (const hold of holds.all()) reserveInNewRules(hold, next);
+  function applyCatalogue({ document, atMs }: CatalogueEntry, sequence: Sequence): void {
+    const file = JSON.parse(document) as CatalogueDocument;
+    applyWrites(importWrites(records, file, atMs), atMs, sequence);
   }
 
-  function reserveInNewRules(hold: Hold, of: Catalogue): void {
-    const counters = addedCounters(hold.items, hold.orgId, of);
+  function applyLedger(entry: LedgerEntry, sequence: Sequence): void {
+    applyWrites(entry.writes, entry.atMs, sequence);
+    records.append(AUDIT, entry.orgId, `${sequence}`);
+    saveNote(tables, keys.chain, 0, entry.chain);
+  }
+
+  function applyWrites(writes: readonly LedgerWrite[], atMs: EpochMs, sequence: Sequence): void {
+    for (const write of writes) records.put(write, sequence);
+    const changed = catalogues.changed(writes, atMs, organisations === 0);
+    if (changed === 'nothing') return;
+    const touched = new Set(writes.map(({ orgId }) => orgId));
+    for (const hold of holds.all()) {
+      if (changed === 'everything' || touched.has(hold.orgId)) reserveInNewRules(hold);
+    }
+  }
+
+  function applyOrganisation(orgId: string, number: number, atMs: EpochMs, at: Sequence): void {
+    const key = keys.organisation(orgId);
+    tables.organisations.add({ key, ...kept(), orgId, number });
+    organisations = number;
+    saveNote(tables, keys.organisations, number, '');
+    if (records.version(ORGANISATION, '', orgId) > 0) return;
+    const value = JSON.stringify(newOrganisation(orgId, atMs));
+    const write = { kind: ORGANISATION, orgId: '', id: orgId, version: 1, previous: 0, value };
+    records.put(write, at);
+  }
+
+  function reserveInNewRules(hold: Hold): void {
+    const { catalogue, overrides } = catalogues.terms(hold.orgId);
+    const counters = addedCounters(hold.items, overrides, catalogue);
     const added = hold.items.map(({ meter }, i) => ({ meter, counters: counters[i] ?? [] }));
     if (added.every(({ counters }) => counters.length === 0)) return;
     changeReserved(hold.orgId, added, 1n);
@@ -288,6 +308,12 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
         indexes.addEvent(of.organisation.number, entry.eventTimeMs, sequence);
         return;
       }
+      case 'ledger': {
+        if (entry.requestId === '') return;
+        const key = requestIdKey(entry.requestId);
+        indexes.addId(key, entry.fingerprint, sequence, entry.atMs);
+        return;
+      }
       case 'settle':
       case 'release':
       case 'expire': {
@@ -305,17 +331,13 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
         applyRecord(entry, sequence, crc, hint);
         return;
       case 'catalogue':
-        applyCatalogue(entry);
+        applyCatalogue(entry, sequence);
+        return;
+      case 'ledger':
+        applyLedger(entry, sequence);
         return;
       case 'organisation':
-        tables.organisations.add({
-          key: keys.organisation(entry.orgId),
-          ...kept(),
-          orgId: entry.orgId,
-          number: entry.number,
-        });
-        organisations = entry.number;
-        saveNote(tables, keys.organisations, entry.number, '');
+        applyOrganisation(entry.orgId, entry.number, entry.atMs, sequence);
         return;
       case 'reserve': {
         const { atMs, ttlMs, kind, ...rest } = entry;
@@ -343,11 +365,13 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
   return {
     tables,
     holds,
-    catalogue: () => catalogue,
+    records,
+    chain: () => tables.notes.get(keys.chain)?.text ?? CHAIN_START,
+    catalogue: catalogues.catalogue,
+    terms: catalogues.terms,
     organisations: () => organisations,
-    meterKind: (meter) => meterKinds.get(meter),
-    countedSince: (orgId, meter, combination) =>
-      sinceOf(since, orgId, meter, combination) ?? ALWAYS,
+    meterKind: catalogues.meterKind,
+    countedSince: catalogues.countedSince,
     account,
     meterAccount,
     counter,
@@ -372,19 +396,4 @@ function cellOf(page: Page, id: number): Cell {
 function monthOf(eventTimeMs: EpochMs, guessMs: EpochMs): EpochMs {
   if (eventTimeMs >= guessMs && eventTimeMs < guessMs + 28 * DAY_MS) return guessMs;
   return intervalAt('MONTH', eventTimeMs, UTC).startMs;
-}
-
-function saveNote(tables: Tables, key: string, version: number, text: string): void {
-  const note = tables.notes.get(key);
-  if (note === undefined) {
-    tables.notes.add({ key, ...kept(), version, text });
-    return;
-  }
-  tables.notes.touch(note);
-  note.version = version;
-  note.text = text;
-}
-
-function parseDocument(text: string): CatalogueDocument {
-  return JSON.parse(text) as CatalogueDocument;
 }

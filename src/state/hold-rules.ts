@@ -2,23 +2,23 @@
 // too. What it reserves there is all that it holds.
 
 import { matches, valuesOf } from '../domain/metering/dimensions.js';
-import type { Catalogue } from '../domain/plans/catalogue.js';
+import type { Catalogue, Override } from '../domain/plans/catalogue.js';
 import type { HoldCounter, HoldItem } from '../journal/entry.js';
 
 /** By item of a hold: the counters of the catalogue that it is not in yet. */
 export function addedCounters(
   items: readonly HoldItem[],
-  orgId: string,
+  overrides: readonly Override[],
   catalogue: Catalogue,
 ): readonly (readonly HoldCounter[])[] {
   const values = new Set<string>();
-  return items.map((item) => addedTo(item, orgId, catalogue, values));
+  return items.map((item) => addedTo(item, overrides, catalogue, values));
 }
 
 /** `values`: of UNIQUE, what the items before have named: it is new once. */
 function addedTo(
   item: HoldItem,
-  orgId: string,
+  overrides: readonly Override[],
   catalogue: Catalogue,
   values: Set<string>,
 ): readonly HoldCounter[] {
@@ -26,7 +26,7 @@ function addedTo(
   const labels = new Map(item.labels);
   const value = labels.get(catalogue.meters.get(item.meter)?.dimension ?? '') ?? '';
   const common = catalogue.rulesByMeter.get(item.meter) ?? [];
-  const own = catalogue.organisations.get(orgId)?.overrides.map(({ rule }) => rule) ?? [];
+  const own = overrides.map(({ rule }) => rule);
   const added = new Map<string, HoldCounter>();
   for (const { combination, meter, match, scope } of [...common, ...own]) {
     if (meter !== item.meter || !matches(match, labels) || added.has(combination)) continue;

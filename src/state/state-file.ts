@@ -10,7 +10,7 @@ import type { Pace } from './index/pace.js';
 import { type CapturedValue, openValue, type Reader, sealValue } from './store.js';
 
 /** Changes of the values' encoding: another number means that the state is built again. */
-const FORMAT = 2;
+const FORMAT = 3;
 const APPLIED_KEY = Buffer.from('!applied');
 const DIRECTORY = 'state';
 const MARKER = 'state.open';

@@ -10,16 +10,20 @@ import {
   keyOf,
   type LabelName,
   type LabelSet,
+  type LedgerRecord,
   type Levels,
+  type ListPage,
   labelNameCodec,
   labelSetCodec,
   levelsCodec,
+  listCodec,
   type Note,
   noteCodec,
   type Organisation,
   organisationCodec,
   type Page,
   pageCodec,
+  recordCodec,
   type SeenValue,
   type Series,
   seenCodec,
@@ -37,6 +41,8 @@ export interface Tables {
   readonly seen: Table<SeenValue>;
   readonly holds: Table<HoldSlot>;
   readonly notes: Table<Note>;
+  readonly records: Table<LedgerRecord>;
+  readonly lists: Table<ListPage>;
 }
 
 export function openTables(store: Store): Tables {
@@ -51,6 +57,8 @@ export function openTables(store: Store): Tables {
     seen: store.table(seenCodec),
     holds: store.table(holdCodec),
     notes: store.table(noteCodec),
+    records: store.table(recordCodec),
+    lists: store.table(listCodec),
   };
 }
 
@@ -85,6 +93,11 @@ export const keys = {
     value: string,
   ) => keyOf('u', organisation, meter, combination, scopeValues, value),
   hold: (slot: number) => keyOf('h', slot),
+  record: (kind: string, orgId: string, id: string) => keyOf('r', kind, orgId, id),
+  list: (kind: string, orgId: string, page: number) => keyOf('i', kind, orgId, page),
+  /** Combinations that only an organisation's overrides name. */
+  combinationsOf: (orgId: string) => keyOf('m', 'combinations', orgId),
+  chain: keyOf('m', 'chain'),
   catalogue: keyOf('m', 'catalogue'),
   organisations: keyOf('m', 'organisations'),
   combinations: keyOf('m', 'combinations'),

@@ -101,6 +101,22 @@ export interface Note extends Kept {
   text: string;
 }
 
+/** A record of the ledger in its latest version. */
+export interface LedgerRecord extends Kept {
+  version: number;
+  /** The entry that wrote this version. */
+  sequence: Sequence;
+  /** JSON; '' where it was removed. */
+  value: string;
+}
+
+/** 256 ids of a list, in order of creation. */
+export interface ListPage extends Kept {
+  readonly ids: string[];
+  /** Of the whole list, in its first page; elsewhere 0. */
+  total: number;
+}
+
 export const organisationCodec: Codec<Organisation> = {
   prefix: 'o',
   encode: ({ orgId, number }) => [orgId, number],
@@ -324,4 +340,18 @@ export const noteCodec: Codec<Note> = {
   prefix: 'm',
   encode: ({ version, text }) => [version, text],
   decode: (key, [version, text]: [number, string]) => ({ key, ...kept(), version, text }),
+};
+
+export const recordCodec: Codec<LedgerRecord> = {
+  prefix: 'r',
+  encode: ({ version, sequence, value }) => [version, sequence, value],
+  decode: (key, [version, sequence, value]: [number, number, string]) => {
+    return { key, ...kept(), version, sequence, value };
+  },
+};
+
+export const listCodec: Codec<ListPage> = {
+  prefix: 'i',
+  encode: ({ ids, total }) => [ids, total],
+  decode: (key, [ids, total]: [string[], number]) => ({ key, ...kept(), ids, total }),
 };

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { compileCatalogue } from '../../src/domain/plans/catalogue.js';
+import { compiled } from '../support/compiled.js';
 import { configOf } from './given.js';
 
 const KUBERNETES = new URL('../../deploy/kubernetes/', import.meta.url);
@@ -18,7 +18,7 @@ test.each(['statefulset.yaml', 'deployment.yaml'])('%s passes check-config', (ma
   ]);
   expect(config.opsListen).toEqual({ kind: 'tcp', host: '0.0.0.0', port: 9464 });
   expect(config.catalogueSource).toBe('file');
-  const catalogue = compileCatalogue(config.catalogue, 1);
+  const catalogue = compiled(config.catalogue);
   expect([...catalogue.meters.keys()]).toEqual(['run_units', 'executions', 'tokens', 'agents']);
 });
 

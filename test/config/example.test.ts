@@ -3,9 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { runUnits } from '../../src/domain/metering/run-units.js';
-import { compileCatalogue, rulesFor, termsOf } from '../../src/domain/plans/catalogue.js';
+import { rulesFor } from '../../src/domain/plans/catalogue.js';
 import { priceFor } from '../../src/domain/pricing/price.js';
 import { exampleCatalogue } from '../../src/seed/example.js';
+import { compiled, termsOf, unitPriceOf } from '../support/compiled.js';
 import { catalogueYaml, configOf } from './given.js';
 
 const EXAMPLE = new URL('../../deploy/examples/catalogue.yaml', import.meta.url);
@@ -18,7 +19,7 @@ test('the built-in catalogue is the one in deploy/examples, byte for byte', () =
 
 test('the built-in catalogue compiles, with the limits of the four plans', () => {
   const document = exampleCatalogue();
-  const catalogue = compileCatalogue(document, 1);
+  const catalogue = compiled(document);
   expect(catalogue.defaultPlan.id).toBe('free');
   const limits = document.plans.map(({ id, quotas }) => [
     id,
@@ -36,7 +37,7 @@ test('the built-in catalogue compiles, with the limits of the four plans', () =>
 });
 
 test('the built-in run units cost what the table of the rules says', () => {
-  const { runUnits: table } = compileCatalogue(exampleCatalogue(), 1);
+  const { runUnits: table } = compiled(exampleCatalogue());
   const cost = (cpuSeconds: number, tier: string, tool: string) => {
     const run = { cpuSeconds, gpuSeconds: undefined, latencyMs: undefined };
     return runUnits(run, new Map(Object.entries({ tier, tool })), table).quanta;
@@ -55,15 +56,15 @@ test.each([
   ['compute', 'cpu_hour', '0.50'],
   ['compute', 'memory_gb_hour', '0.10'],
 ])('%s.%s costs %s in every plan', (service, usageType, amount) => {
-  const catalogue = compileCatalogue(exampleCatalogue(), 1);
+  const catalogue = compiled(exampleCatalogue());
   const prices = catalogue.defaultPlan.prices.get('service_usage') ?? [];
   const labels = new Map(Object.entries({ service, usage_type: usageType }));
-  const unitPrice = priceFor(prices, labels, 0)?.versions[0]?.unitPrice;
-  expect(Number(unitPrice?.units) / 10 ** (unitPrice?.scale ?? 0)).toBe(Number(amount));
+  const unitPrice = unitPriceOf(priceFor(prices, labels, 0)?.versions[0]);
+  expect(Number(unitPrice.units) / 10 ** unitPrice.scale).toBe(Number(amount));
 });
 
 test('service usage that no price matches meets its default, other usage is free', () => {
-  const { meters } = compileCatalogue(exampleCatalogue(), 1);
+  const { meters } = compiled(exampleCatalogue());
   const amount = { units: 1n, scale: 2 };
   expect(meters.get('service_usage')?.unpriced).toEqual({ kind: 'default', amount });
   expect(meters.get('executions')?.unpriced).toEqual({ kind: 'zero' });
@@ -150,7 +151,7 @@ test('an organisation without a plan has the default one, and its overrides comp
   const organizations = `[{id: acme, suspended: true, quota_overrides: [${override}]}]`;
   const document = documentOf(catalogueYaml({ organizations }));
   expect(document.organizations[0]?.plan).toBe('free');
-  const { suspended, overrides } = termsOf(compileCatalogue(document, 1), 'acme');
+  const { suspended, overrides } = termsOf(compiled(document), 'acme');
   expect(suspended).toBe(true);
   expect(overrides[0]).toMatchObject({
     rule: { limit: 0n, source: 'OVERRIDE' },
@@ -174,6 +175,6 @@ test('prices that differ in time only are versions, not a tie', () => {
   const version = (time: string) => `{meter: tokens, unit_price: 1, effective_from: ${time}}`;
   const both = `${version('2026-02-01T00:00:00Z')}, ${version('2026-01-01T00:00:00Z')}`;
   const document = documentOf(catalogueYaml({ plans: `[{id: free, prices: [${both}]}]` }));
-  const prices = compileCatalogue(document, 1).defaultPlan.prices.get('tokens');
+  const prices = compiled(document).defaultPlan.prices.get('tokens');
   expect(prices?.map(({ versions }) => versions.length)).toEqual([2]);
 });

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { loadConfig } from '../../src/config.js';
-import { compileCatalogue } from '../../src/domain/plans/catalogue.js';
+import { compiled } from '../support/compiled.js';
 
 const EXAMPLE = readFileSync(
   new URL('../../deploy/examples/catalogue.yaml', import.meta.url),
@@ -38,5 +38,5 @@ function expectRefusedOrSound(yaml: string): void {
   const argv = ['--config', 'slips.yaml'];
   const loaded = loadConfig({ argv, env: {}, readFile: () => yaml });
   if ('problems' in loaded) expect(loaded.problems.length).toBeGreaterThan(0);
-  else expect(() => compileCatalogue(loaded.config.catalogue, 1)).not.toThrow();
+  else expect(() => compiled(loaded.config.catalogue)).not.toThrow();
 }

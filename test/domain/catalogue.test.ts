@@ -1,12 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { formatDecimal, formatUnits } from '../../src/base/decimal.js';
-import {
-  compileCatalogue,
-  type OrganisationTerms,
-  rulesFor,
-  rulesSpan,
-  termsOf,
-} from '../../src/domain/plans/catalogue.js';
+import { type OrganisationTerms, rulesFor, rulesSpan } from '../../src/domain/plans/catalogue.js';
 import type {
   CatalogueDocument,
   OverrideDocument,
@@ -15,13 +9,14 @@ import type {
 } from '../../src/domain/plans/document.js';
 import { priceFor, versionAt } from '../../src/domain/pricing/price.js';
 import { exampleCatalogue } from '../../src/seed/example.js';
+import { compiled, termsOf, unitPriceOf } from '../support/compiled.js';
 import { labels, utc } from './given.js';
 
 const NOW = utc('2026-11-20');
 const example = exampleCatalogue();
 
 function compile(changes: Partial<CatalogueDocument> = {}) {
-  return compileCatalogue({ ...example, ...changes }, 7);
+  return compiled({ ...example, ...changes }, 7);
 }
 
 function quota(given: Partial<QuotaDocument>): QuotaDocument {
@@ -101,7 +96,7 @@ describe('the example catalogue', () => {
     const prices = defaultPlan.prices.get('service_usage') ?? [];
     const found = priceFor(prices, labels({ service, usage_type }), NOW);
     const version = found && versionAt(found, NOW);
-    expect(version && formatDecimal(version.unitPrice)).toBe(unitPrice);
+    expect(version && formatDecimal(unitPriceOf(version))).toBe(unitPrice);
     expect(found?.source).toBe('price_list');
   });
 
@@ -265,7 +260,7 @@ describe('the prices of a plan', () => {
     expect(
       compiled.map(({ match, versions }) => [
         match,
-        versions.map(({ unitPrice }) => formatDecimal(unitPrice)),
+        versions.map((each) => formatDecimal(unitPriceOf(each))),
       ]),
     ).toEqual([
       [[['model', 'large']], ['1']],
@@ -289,7 +284,7 @@ describe('the prices of a plan', () => {
     const shown = (orgId: string) =>
       termsOf(catalogue, orgId)
         .plan.prices.get('input_tokens')
-        ?.map(({ source, versions: [first] }) => `${source} ${first?.unitPrice.units}`);
+        ?.map(({ source, versions: [first] }) => `${source} ${unitPriceOf(first).units}`);
     expect(shown('nobody')).toEqual(['plan 4', 'price_list 6']);
     expect(shown('acme')).toEqual(['price_list 5']);
   });

@@ -96,6 +96,10 @@ export function givenVersion({ from, unit, per, included }: GivenVersion): Price
     unitPrice: decimal(unit),
     per: decimal(per ?? '1'),
     included: included ?? 0n,
+    minimum: undefined,
+    maximum: undefined,
+    discountPercent: decimal('0'),
+    prorate: true,
     effectiveFromMs: from === undefined ? 0 : utc(from),
   };
 }

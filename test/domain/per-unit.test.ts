@@ -9,9 +9,13 @@ import {
   subtractFractions,
 } from '../../src/base/fraction.js';
 import { formatMinor, toMinor } from '../../src/domain/pricing/money.js';
-import { AMOUNT_SCALE, ratePerUnit } from '../../src/domain/pricing/per-unit.js';
+import type { PriceVersion } from '../../src/domain/pricing/price.js';
+import { AMOUNT_SCALE, rateGross } from '../../src/domain/pricing/rate.js';
 import { sharedFile } from '../support/shared-files.js';
 import { decimal, type GivenVersion, givenVersion, quanta } from './given.js';
+
+const ratePerUnit = (version: PriceVersion, amount: bigint, scale: number) =>
+  rateGross(version, { quanta: amount, events: 0 }, scale);
 
 const SCALE = 9;
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { countedOf } from '../../src/domain/quota/counted.js';
+import { countedOf, windowsOf } from '../../src/domain/quota/counted.js';
 import {
   combinationOf,
   effectiveRules,
@@ -125,7 +125,7 @@ describe('what is counted', () => {
       givenRule({ key: 'daily', window: 'CALENDAR_DAY' }),
       givenRule({ key: 'per run', scope: ['run'] }),
     ];
-    const counted = countedOf(rules, 'UTC');
+    const counted = countedOf(rules, windowsOf('UTC'));
     expect(counted.map(({ rule }) => rule.key)).toEqual(['free', 'daily', 'per run']);
     expect(counted.map(({ combination }) => combination)).toEqual(
       ['free', 'daily', 'per run'].map((key) => rules.find((r) => r.key === key)?.combination),
@@ -135,7 +135,7 @@ describe('what is counted', () => {
   test.each(WINDOW_KINDS)(
     'remembers the last window of %s and answers as if it did not',
     (window) => {
-      const [counted] = countedOf([givenRule({ window })], 'UTC');
+      const [counted] = countedOf([givenRule({ window })], windowsOf('UTC'));
       const hour = utc('2026-11-30T23:00:00Z');
       const times = [0, 1, HOUR_MS - 1, HOUR_MS, -1, 40 * 24 * HOUR_MS, 0, HOUR_MS].map(
         (d) => hour + d,

@@ -10,12 +10,12 @@ import {
   runText,
   runUnits,
 } from '../../src/domain/metering/run-units.js';
-import { compileCatalogue } from '../../src/domain/plans/catalogue.js';
 import { exampleCatalogue } from '../../src/seed/example.js';
 import { plainText, roundText } from '../base/naive.js';
+import { compiled } from '../support/compiled.js';
 import { decimal, labels } from './given.js';
 
-const table = compileCatalogue(exampleCatalogue(), 1).runUnits;
+const table = compiled(exampleCatalogue()).runUnits;
 const free: RunUnitTable = { ...table, overheads: new Map([['', decimal('0')]]) };
 
 const NOTHING: Run = { cpuSeconds: undefined, gpuSeconds: undefined, latencyMs: undefined };

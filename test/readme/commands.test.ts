@@ -5,11 +5,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
-import { compileCatalogue } from '../../src/domain/plans/catalogue.js';
 import { main } from '../../src/main.js';
 import { COMMANDS } from '../../src/ops/cli/command.js';
 import { exampleCatalogue } from '../../src/seed/example.js';
 import { configOf } from '../config/given.js';
+import { compiled } from '../support/compiled.js';
 import { codeOf, commands, README, ROOT, tableOf } from './document.js';
 
 const EXAMPLE = readFileSync(join(ROOT, 'deploy/examples/python/metered_tool.py'), 'utf8');
@@ -77,7 +77,7 @@ test('its retry configuration is that of the example, and valid for this service
 
 test('its catalogue is one that a server starts with', () => {
   const [yaml = ''] = codeOf('yaml');
-  const catalogue = compileCatalogue(configOf({ yaml }).catalogue, 1);
+  const catalogue = compiled(configOf({ yaml }).catalogue);
   expect([...catalogue.meters.keys()]).toEqual(['run_units', 'tokens', 'agents']);
 });
 

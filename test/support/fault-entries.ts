@@ -77,7 +77,31 @@ const end = fc.record({
   }),
 });
 
+const ledger = fc.record({
+  kind: fc.constant('ledger' as const),
+  atMs: time,
+  actor: text(),
+  action: text(),
+  orgId: text(),
+  reason: text(300),
+  requestId: text(128),
+  fingerprint: word,
+  writes: fc.array(
+    fc.record({
+      kind: text(),
+      orgId: text(),
+      id: text(),
+      version: count,
+      previous: count,
+      value: text(2000),
+    }),
+    { maxLength: 5 },
+  ),
+  chain: text(64),
+});
+
 export const entryKinds: Readonly<Record<string, Arbitrary<Entry>>> = {
+  ledger,
   catalogue: fc.record({
     kind: fc.constant('catalogue' as const),
     atMs: time,

@@ -1,23 +1,29 @@
-// Usage lines of one meter: one per price and version in force, so that a line has one unit price.
+// Usage lines of one meter: one per price and version in force, so that a line has one price, and
+// beside it what the price's conditions add or take off.
 //
-// Rounding: half away from zero, once per line. Parts of one price are cumulative: a later part is
-// round(rate of all so far) − what is billed already, so the parts add up to the rounded whole.
+// Rounding: half away from zero, once per line. What is due under one price is rounded as a whole
+// after each version in force and a line is the difference to what stands before it, so the lines
+// of a price add up to the rounded whole, however the period is cut.
 // MAX, LAST and UNIQUE have no parts: they are priced once, by the version at the period's end.
 
 import { type Decimal, multiply } from '../../base/decimal.js';
 import {
   addFractions,
+  compareFractions,
   type Fraction,
   fractionOf,
   NOTHING,
   subtractFractions,
+  WHOLE,
 } from '../../base/fraction.js';
 import { type EpochMs, maxQuanta, type Quanta } from '../../base/units.js';
-import type { Dimensions, Match } from '../metering/dimensions.js';
+import { type Dimensions, type Match, matchText } from '../metering/dimensions.js';
 import type { Meter } from '../metering/meter.js';
 import { toMinor } from '../pricing/money.js';
-import { ratePerUnit } from '../pricing/per-unit.js';
+import { overPart } from '../pricing/part-period.js';
 import { type Price, type PriceVersion, priceFor, versionAt } from '../pricing/price.js';
+import { atLeast, atMost, lessDiscount, rateGross } from '../pricing/rate.js';
+import { joinProofs, NO_PROOF, type Proof } from './proof.js';
 
 /** Usage of one label set within one segment of the period: no price changes inside it. */
 export interface UsagePart {
@@ -34,17 +40,12 @@ export interface Segment {
   readonly parts: readonly UsagePart[];
 }
 
-/** What a line rests on, so that it can be recomputed from the journal. */
-export interface Proof {
-  readonly events: number;
-  readonly firstSequence: number;
-  readonly lastSequence: number;
-  readonly hashLow: number;
-  readonly hashHigh: number;
-}
+export type UsageLineKind = 'USAGE' | 'INCLUDED' | 'DISCOUNT' | 'MAXIMUM' | 'MINIMUM';
 
 export interface UsageLine {
-  readonly kind: 'USAGE' | 'INCLUDED';
+  readonly kind: UsageLineKind;
+  /** What the line is in every rating of its period. */
+  readonly key: string;
   readonly meter: Meter;
   readonly quanta: Quanta;
   readonly match: Match;
@@ -57,6 +58,16 @@ export interface UsageLine {
   readonly proof: Proof;
 }
 
+/** What is rated of a period. */
+export interface RatedPart {
+  /** Whether nothing of the period comes after: only then is its minimum due. */
+  readonly isLast: boolean;
+  /** The period's share of a whole one: less than 1 where it began late or ended early. */
+  readonly share: Fraction;
+}
+
+const WHOLE_PERIOD: RatedPart = { isLast: true, share: WHOLE };
+
 /** Where prices of a meter change inside (startMs, endMs). */
 export function changesWithin(
   prices: readonly Price[],
@@ -64,32 +75,47 @@ export function changesWithin(
   startMs: EpochMs,
   endMs: EpochMs,
 ): readonly EpochMs[] {
-  if (meter.aggregation !== 'SUM' && meter.aggregation !== 'COUNT') return [];
+  if (!hasParts(meter)) return [];
   const changes = prices.flatMap(({ versions }) => versions.map((v) => v.effectiveFromMs));
   const inside = changes.filter((atMs) => atMs > startMs && atMs < endMs);
   return [...new Set(inside)].sort((a, b) => a - b);
 }
 
+/** `segments` are in order of time and have all usage that is rated. */
 export function usageLines(
   meter: Meter,
   prices: readonly Price[],
   segments: readonly Segment[],
   currency: string,
+  part: RatedPart = WHOLE_PERIOD,
 ): readonly UsageLine[] {
-  const wholePeriod = meter.aggregation !== 'SUM' && meter.aggregation !== 'COUNT';
   const drafts = new Map<string, Draft>();
+  const due = new Set(prices.filter(({ source }) => source === 'plan'));
   for (const segment of segments) {
-    const atMs = wholePeriod ? segment.endMs - 1 : segment.startMs;
-    for (const part of segment.parts) {
-      const price = priceFor(prices, part.dimensions, atMs);
-      const place = placeOf(meter, price, prices, part, atMs);
-      addPart(meter, drafts, place, { price, atMs, segment, part });
+    const atMs = pricedAt(meter, segment);
+    for (const usage of segment.parts) {
+      const price = priceFor(prices, usage.dimensions, atMs);
+      const draft = draftFor(meter, drafts, price, usage.dimensions, segment);
+      join(meter, draft, usage);
+      draft.endMs = segment.endMs;
+      draft.proof = joinProofs(draft.proof, usage.proof);
+      if (price !== undefined) due.add(price);
     }
+    addDue(meter, due, segment, drafts);
   }
-  return rateAll(meter, [...drafts.values()], currency);
+  return rateAll(meter, [...drafts.values()], currency, part);
+}
+
+function hasParts({ aggregation }: Meter): boolean {
+  return aggregation === 'SUM' || aggregation === 'COUNT';
+}
+
+function pricedAt(meter: Meter, { startMs, endMs }: Segment): EpochMs {
+  return hasParts(meter) ? startMs : endMs - 1;
 }
 
 interface Draft {
+  readonly key: string;
   readonly price: Price | undefined;
   readonly version: PriceVersion | undefined;
   readonly match: Match;
@@ -100,48 +126,52 @@ interface Draft {
   proof: Proof;
 }
 
-interface Placed {
-  readonly price: Price | undefined;
-  readonly atMs: EpochMs;
-  readonly segment: Segment;
-  readonly part: UsagePart;
+/**
+ * A price of the plan is due in every segment, used or not: its flat fee, its first tier's fee, its
+ * minimum. One of a price list is due from its first usage on.
+ */
+function addDue(
+  meter: Meter,
+  due: ReadonlySet<Price>,
+  segment: Segment,
+  drafts: Map<string, Draft>,
+): void {
+  for (const price of due) {
+    if (versionAt(price, pricedAt(meter, segment)) === undefined) continue;
+    draftFor(meter, drafts, price, new Map(price.match), segment).endMs = segment.endMs;
+  }
 }
 
 /** Unpriced usage with a default amount is shown by label set, else in one line per meter. */
-function placeOf(
+function draftFor(
   meter: Meter,
+  drafts: Map<string, Draft>,
   price: Price | undefined,
-  prices: readonly Price[],
-  part: UsagePart,
-  atMs: EpochMs,
-): string {
-  if (price !== undefined) {
-    const version = versionAt(price, atMs)?.effectiveFromMs;
-    return `p${prices.indexOf(price)}:${version}`;
-  }
-  if (meter.unpriced.kind !== 'default') return 'u';
-  return `u${JSON.stringify([...part.dimensions])}`;
+  dimensions: Dimensions,
+  segment: Segment,
+): Draft {
+  const version = price && versionAt(price, pricedAt(meter, segment));
+  const match = price?.match ?? (meter.unpriced.kind === 'default' ? [...dimensions] : []);
+  const key = keyOf(meter, price, version, match);
+  const known = drafts.get(key);
+  if (known !== undefined) return known;
+  const { startMs, endMs } = segment;
+  const usage = { quanta: 0n, values: new Set<string>(), proof: NO_PROOF };
+  const draft = { key, price, version, match, startMs, endMs, ...usage };
+  drafts.set(key, draft);
+  return draft;
 }
 
-function addPart(meter: Meter, drafts: Map<string, Draft>, place: string, placed: Placed): void {
-  const { price, atMs, segment, part } = placed;
-  const known = drafts.get(place);
-  if (known !== undefined) {
-    join(meter, known, part);
-    known.endMs = segment.endMs;
-    known.proof = joinProofs(known.proof, part.proof);
-    return;
-  }
-  drafts.set(place, {
-    price,
-    version: price && versionAt(price, atMs),
-    match: price?.match ?? [...part.dimensions],
-    startMs: segment.startMs,
-    endMs: segment.endMs,
-    quanta: part.quanta,
-    values: new Set(part.values ?? []),
-    proof: part.proof,
-  });
+function keyOf(
+  meter: Meter,
+  price: Price | undefined,
+  version: PriceVersion | undefined,
+  match: Match,
+): string {
+  const what = `${meter.key}\u0003${matchText(match)}`;
+  return price === undefined
+    ? what
+    : `${what}\u0003${price.source}\u0003${version?.effectiveFromMs}`;
 }
 
 /** As the meter aggregates: label sets add up, but for a maximum and for values they share. */
@@ -157,48 +187,92 @@ function join(meter: Meter, draft: Draft, part: UsagePart): void {
       return;
     case 'UNIQUE':
       for (const value of part.values ?? []) draft.values.add(value);
-      draft.quanta = BigInt(draft.values.size);
+      draft.quanta = part.values === undefined ? part.quanta : BigInt(draft.values.size);
   }
 }
 
-function joinProofs(a: Proof, b: Proof): Proof {
-  if (a.events === 0) return b;
-  if (b.events === 0) return a;
-  return {
-    events: a.events + b.events,
-    firstSequence: Math.min(a.firstSequence, b.firstSequence),
-    lastSequence: Math.max(a.lastSequence, b.lastSequence),
-    hashLow: (a.hashLow + b.hashLow) >>> 0,
-    hashHigh: (a.hashHigh + b.hashHigh) >>> 0,
-  };
-}
-
-/** What was rated and billed so far under one price. */
+/** Where a period stands under one price: usage so far, and what its lines come to. */
 interface Position {
   quanta: Quanta;
-  amount: Fraction;
-  billedMinor: bigint;
+  events: number;
+  gross: Fraction;
+  /** Less discounts. */
+  net: Fraction;
+  /** Sums of the lines so far, by kind, in minor units. */
+  readonly billed: Record<'USAGE' | 'DISCOUNT' | 'MAXIMUM', bigint>;
 }
 
-function rateAll(meter: Meter, drafts: readonly Draft[], currency: string): readonly UsageLine[] {
+function openPosition(): Position {
+  const billed = { USAGE: 0n, DISCOUNT: 0n, MAXIMUM: 0n };
+  return { quanta: 0n, events: 0, gross: NOTHING, net: NOTHING, billed };
+}
+
+function rateAll(
+  meter: Meter,
+  drafts: readonly Draft[],
+  currency: string,
+  part: RatedPart,
+): readonly UsageLine[] {
   const positions = new Map<Price, Position>();
-  return drafts.flatMap((draft): UsageLine[] => {
+  const lastOf = new Map(drafts.map((draft) => [draft.price, draft]));
+  return drafts.flatMap((draft): readonly UsageLine[] => {
     const { price, version } = draft;
     if (price === undefined || version === undefined) return [unpricedLine(meter, draft, currency)];
-    const position = positions.get(price) ?? { quanta: 0n, amount: NOTHING, billedMinor: 0n };
+    const position = positions.get(price) ?? openPosition();
+    const isFirst = !positions.has(price);
     positions.set(price, position);
-    const before = ratePerUnit(version, position.quanta, meter.scale);
-    const usedBefore = position.quanta;
-    position.quanta += draft.quanta;
-    const after = ratePerUnit(version, position.quanta, meter.scale);
-    position.amount = addFractions(position.amount, subtractFractions(after, before));
-    const amountMinor = toMinor(position.amount, currency) - position.billedMinor;
-    position.billedMinor += amountMinor;
-    const line = lineOf(meter, draft, 'USAGE', draft.quanta, amountMinor);
-    const included = min(version.included, position.quanta) - min(version.included, usedBefore);
-    if (included <= 0n) return [line];
-    return [line, lineOf(meter, draft, 'INCLUDED', included, 0n)];
+    const isLast = part.isLast && lastOf.get(price) === draft;
+    const inForce = overPart(version, part.share);
+    return rateDraft(meter, draft, inForce, position, { currency, isFirst, isLast });
   });
+}
+
+interface Place {
+  readonly currency: string;
+  readonly isFirst: boolean;
+  readonly isLast: boolean;
+}
+
+/** `version` is the draft's, over its part of the period. */
+function rateDraft(
+  meter: Meter,
+  draft: Draft,
+  version: PriceVersion,
+  position: Position,
+  { currency, isFirst, isLast }: Place,
+): readonly UsageLine[] {
+  // Before the first part nothing is billed, also where a rate of no usage is not 0.
+  const before = isFirst ? NOTHING : rateGross(version, position, meter.scale);
+  const usedBefore = position.quanta;
+  position.quanta += draft.quanta;
+  position.events += draft.proof.events;
+  const gross = subtractFractions(rateGross(version, position, meter.scale), before);
+  position.gross = addFractions(position.gross, gross);
+  position.net = addFractions(position.net, lessDiscount(gross, version));
+  const most = atMost(position.net, version.maximum);
+  const round = (amount: Fraction) => toMinor(amount, currency);
+  const due = {
+    USAGE: round(position.gross),
+    DISCOUNT: round(position.net) - round(position.gross),
+    MAXIMUM: round(most) - round(position.net),
+  };
+  const lines: UsageLine[] = [];
+  const { billed } = position;
+  const included = min(version.included, position.quanta) - min(version.included, usedBefore);
+  const shown = lineOf(meter, draft, 'USAGE', draft.quanta, due.USAGE - billed.USAGE);
+  const isOwed = shown.amountMinor !== 0n || draft.proof.events > 0 || draft.quanta > 0n;
+  if (isOwed) lines.push(shown);
+  if (included > 0n) lines.push(lineOf(meter, draft, 'INCLUDED', included, 0n));
+  for (const kind of ['DISCOUNT', 'MAXIMUM'] as const) {
+    const amount = due[kind] - billed[kind];
+    if (amount !== 0n) lines.push(lineOf(meter, draft, kind, 0n, amount));
+  }
+  Object.assign(billed, due);
+  if (!isLast || version.minimum === undefined) return lines;
+  if (compareFractions(most, version.minimum) >= 0) return lines;
+  const topUp = round(atLeast(most, version.minimum)) - round(most);
+  if (topUp !== 0n) lines.push(lineOf(meter, draft, 'MINIMUM', 0n, topUp));
+  return lines;
 }
 
 function unpricedLine(meter: Meter, draft: Draft, currency: string): UsageLine {
@@ -207,21 +281,21 @@ function unpricedLine(meter: Meter, draft: Draft, currency: string): UsageLine {
     price === undefined
       ? NOTHING
       : fractionOf(multiply(price, { units: draft.quanta, scale: meter.scale }));
-  const shown = price === undefined ? { ...draft, match: [] } : draft;
-  const line = lineOf(meter, shown, 'USAGE', draft.quanta, toMinor(amount, currency));
+  const line = lineOf(meter, draft, 'USAGE', draft.quanta, toMinor(amount, currency));
   return { ...line, defaultPrice: price };
 }
 
 function lineOf(
   meter: Meter,
   draft: Draft,
-  kind: UsageLine['kind'],
+  kind: UsageLineKind,
   quanta: Quanta,
   amountMinor: bigint,
 ): UsageLine {
   const { match, version, startMs, endMs, proof } = draft;
-  const defaultPrice = undefined;
-  return { kind, meter, quanta, match, version, defaultPrice, amountMinor, startMs, endMs, proof };
+  const key = kind === 'USAGE' ? draft.key : `${draft.key}\u0003${kind}`;
+  const rests = { startMs, endMs, proof, defaultPrice: undefined };
+  return { kind, key, meter, quanta, match, version, amountMinor, ...rests };
 }
 
 function min(a: bigint, b: bigint): bigint {

@@ -65,6 +65,21 @@ export function monthName(atMs: EpochMs): string {
   return new Date(atMs).toISOString().slice(0, 7);
 }
 
+/** What a clock in `zone` shows at `atMs`, as if it were UTC. */
+export function localTime(atMs: EpochMs, zone: string): number {
+  return zone === UTC ? atMs : atMs + offsetMs(zone, atMs);
+}
+
+/** The first instant at which a clock in `zone` shows `localMs` or more. */
+export function instantAt(localMs: number, zone: string): EpochMs {
+  return zone === UTC ? localMs : instantOf(localMs, zone);
+}
+
+/** "2026-11-05": the day on the calendar of `zone`. */
+export function localDate(atMs: EpochMs, zone: string): string {
+  return new Date(localTime(atMs, zone)).toISOString().slice(0, 10);
+}
+
 function utcInterval(unit: CalendarUnit, atMs: EpochMs): Interval {
   switch (unit) {
     case 'HOUR':
@@ -93,7 +108,7 @@ function aligned(atMs: EpochMs, lengthMs: number, originMs: number): Interval {
 }
 
 /** Date.UTC reads years 0–99 as 1900–1999; this does not. */
-function utcMonth(year: number, month: number): EpochMs {
+export function utcMonth(year: number, month: number): EpochMs {
   const date = new Date(0);
   date.setUTCFullYear(year, month, 1);
   return date.getTime();

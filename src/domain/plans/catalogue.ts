@@ -1,32 +1,37 @@
 // The catalogue, compiled for the hot path: immutable, one object per version. Whoever holds a
 // reference sees one consistent set of meters, rules and prices.
 
-import { assert, present } from '../../base/assert.js';
-import { type Decimal, isFault, parseDecimal, parseUnits } from '../../base/decimal.js';
-import type { EpochMs, Quanta } from '../../base/units.js';
-import { limits } from '../../limits.js';
+import { present } from '../../base/assert.js';
+import type { Decimal } from '../../base/decimal.js';
+import type { EpochMs } from '../../base/units.js';
 import { toMatch } from '../metering/dimensions.js';
 import type { Meter, UnpricedPolicy } from '../metering/meter.js';
 import type { RunUnitTable } from '../metering/run-units.js';
-import { inPrecedence, type Price, type PriceVersion } from '../pricing/price.js';
+import { inPrecedence, type Price } from '../pricing/price.js';
 import { combinationOf, effectiveRules, type Rule, type RuleSource } from '../quota/rule.js';
+import { compilePrices } from './compile-prices.js';
 import type {
   CatalogueDocument,
   MeterDocument,
-  OrganisationDocument,
   OverrideDocument,
-  PriceDocument,
+  PlanDocument,
+  PriceListDocument,
   QuotaDocument,
+  SettingsDocument,
 } from './document.js';
+import { decimal, quantity } from './validated.js';
 
 export interface Plan {
   readonly id: string;
+  readonly version: number;
   readonly currency: string;
   readonly quotas: readonly Rule[];
   /** By meter, in order of precedence: the plan's own, then the price list of its currency. */
   readonly prices: ReadonlyMap<string, readonly Price[]>;
+  readonly document: PlanDocument;
 }
 
+/** What holds for one organisation at one time. */
 export interface OrganisationTerms {
   readonly plan: Plan;
   readonly suspended: boolean;
@@ -39,67 +44,104 @@ export interface Override {
   readonly expiresMs: EpochMs | undefined;
 }
 
+/** The parts of a catalogue, with everything that is or was. */
+export interface CatalogueParts {
+  readonly settings: SettingsDocument;
+  readonly meters: readonly Part<MeterDocument>[];
+  readonly priceLists: readonly Part<PriceListDocument>[];
+  /** Every version of every plan. */
+  readonly plans: readonly Part<PlanDocument>[];
+  /** Versions of plans, `pro@3`, that a subscription was ever on. */
+  readonly sold: ReadonlySet<string>;
+}
+
+export interface Part<Document> {
+  readonly document: Document;
+  readonly version: number;
+  /** Takes no new usage, prices nothing new, is sold to nobody new. */
+  readonly archived: boolean;
+}
+
 export interface Catalogue {
+  /** Of the transaction that made it; also of one that changed what an organisation is on. */
   readonly version: number;
   readonly acceptsUnknownOrganisations: boolean;
   readonly meters: ReadonlyMap<string, Meter>;
+  /** With those that take no new usage: what was recorded is priced all the same. */
+  readonly everyMeter: ReadonlyMap<string, Meter>;
   readonly defaultPlan: Plan;
   readonly defaultQuotas: readonly Rule[];
-  readonly organisations: ReadonlyMap<string, OrganisationTerms>;
-  /** The rules of all plans and the defaults, by meter: what is counted for everybody. */
+  /** The rules of all plans that are or were sold, and the defaults: counted for everybody. */
   readonly rulesByMeter: ReadonlyMap<string, readonly Rule[]>;
   readonly runUnits: RunUnitTable;
   /** Dimension keys that some price of a meter names, by meter. */
   readonly pricedKeys: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Version 0: the latest. Undefined: no such plan. */
+  readonly plan: (id: string, version: number) => Plan | undefined;
+  readonly settings: SettingsDocument;
 }
 
-/** `document` has been validated; a fault in it here is a bug. */
-export function compileCatalogue(document: CatalogueDocument, version: number): Catalogue {
-  const meters = new Map(document.meters.map((meter) => [meter.key, compileMeter(meter)]));
-  const rules = (quotas: readonly QuotaDocument[], source: RuleSource) =>
-    quotas.map((quota) => compileRule(quota, source, meters));
-  const plans = new Map(
-    document.plans.map((plan): [string, Plan] => {
-      const list = document.price_lists.filter(({ currency }) => currency === plan.currency);
-      const groups = [
-        ...compilePrices(plan.prices, 'plan', meters),
-        ...list.flatMap(({ prices }) => compilePrices(prices, 'price_list', meters)),
-      ];
-      const quotas = rules(plan.quotas, 'PLAN');
-      return [plan.id, { id: plan.id, currency: plan.currency, quotas, prices: byMeter(groups) }];
-    }),
-  );
-  const defaultQuotas = rules(document.default_quotas, 'DEFAULT');
-  const defaultPlan = present(plans.get(document.default_plan), 'the default plan');
-  const terms = (organisation: OrganisationDocument): OrganisationTerms => ({
-    plan: plans.get(organisation.plan) ?? defaultPlan,
-    suspended: organisation.suspended,
-    overrides: organisation.quota_overrides.map((o) => compileOverride(o, meters)),
-  });
+/** The parts of a file alone: every object in its first version. */
+export function partsOf(document: CatalogueDocument): CatalogueParts {
+  const first = <T>(each: T): Part<T> => ({ document: each, version: 1, archived: false });
   return {
-    version,
-    acceptsUnknownOrganisations: document.unknown_org === 'accept',
-    meters,
-    defaultPlan,
-    defaultQuotas,
-    rulesByMeter: groupRules(
-      [...plans.values()].flatMap(({ quotas }) => quotas),
-      defaultQuotas,
-    ),
-    organisations: new Map(document.organizations.map((o) => [o.id, terms(o)])),
-    runUnits: compileRunUnits(document),
-    pricedKeys: pricedKeys(document),
+    settings: document,
+    meters: document.meters.map(first),
+    priceLists: document.price_lists.map(first),
+    plans: document.plans.map(first),
+    sold: new Set(),
   };
 }
 
-export function termsOf(catalogue: Catalogue, orgId: string): OrganisationTerms {
-  return (
-    catalogue.organisations.get(orgId) ?? {
-      plan: catalogue.defaultPlan,
-      suspended: false,
-      overrides: [],
-    }
-  );
+/** `parts` have been validated; a fault in them here is a bug. */
+export function compileCatalogue(parts: CatalogueParts, version: number): Catalogue {
+  const { settings } = parts;
+  const everyMeter = new Map(parts.meters.map((m) => [m.document.key, compileMeter(m.document)]));
+  const archived = new Set(parts.meters.flatMap((m) => (m.archived ? [m.document.key] : [])));
+  const rules = (quotas: readonly QuotaDocument[], source: RuleSource) =>
+    quotas.map((quota) => compileRule(quota, source, everyMeter));
+  const lists = parts.priceLists.filter((list) => !list.archived);
+  const byVersion = new Map<string, Plan>();
+  const latest = new Map<string, Plan>();
+  const archivedPlans = new Set<string>();
+  for (const { document, version: number, archived: ended } of parts.plans) {
+    const list = lists.filter(({ document: { currency } }) => currency === document.currency);
+    const groups = [
+      ...compilePrices(document.prices, 'plan', everyMeter),
+      ...list.flatMap(({ document: { prices } }) => {
+        return compilePrices(prices, 'price_list', everyMeter);
+      }),
+    ];
+    const { id, currency } = document;
+    const quotas = rules(document.quotas, 'PLAN');
+    const plan = { id, version: number, currency, quotas, prices: byMeter(groups), document };
+    byVersion.set(planKey(id, number), plan);
+    if (number > (latest.get(id)?.version ?? 0)) latest.set(id, plan);
+    if (ended) archivedPlans.add(id);
+  }
+  const onSale = [...latest.values()].filter(({ id }) => !archivedPlans.has(id));
+  const sold = [...parts.sold].flatMap((key) => byVersion.get(key) ?? []);
+  const defaultQuotas = rules(settings.default_quotas, 'DEFAULT');
+  return {
+    version,
+    settings,
+    acceptsUnknownOrganisations: settings.unknown_org === 'accept',
+    everyMeter,
+    meters: new Map([...everyMeter].filter(([key]) => !archived.has(key))),
+    defaultPlan: present(latest.get(settings.default_plan), 'the default plan'),
+    defaultQuotas,
+    rulesByMeter: groupRules(
+      [...new Set([...onSale, ...sold])].flatMap(({ quotas }) => quotas),
+      defaultQuotas,
+    ),
+    runUnits: compileRunUnits(settings),
+    pricedKeys: pricedKeys(parts),
+    plan: (id, number) => (number === 0 ? latest.get(id) : byVersion.get(planKey(id, number))),
+  };
+}
+
+export function planKey(id: string, version: number): string {
+  return `${id}@${version}`;
 }
 
 /** The rules that hold for an organisation at `atMs`, by meter. */
@@ -128,7 +170,7 @@ function groupRules(...lists: readonly (readonly Rule[])[]): ReadonlyMap<string,
 
 /** Between which changes the rules of `terms` stand as they do at `atMs`: overrides expire. */
 export function rulesSpan(
-  terms: OrganisationTerms,
+  terms: Pick<OrganisationTerms, 'overrides'>,
   atMs: EpochMs,
 ): { readonly fromMs: EpochMs; readonly untilMs: EpochMs } {
   let fromMs = Number.NEGATIVE_INFINITY;
@@ -182,43 +224,14 @@ function compileRule(
   return { ...rule, source, combination: combinationOf(rule) };
 }
 
-function compileOverride(override: OverrideDocument, meters: ReadonlyMap<string, Meter>): Override {
+export function compileOverride(
+  override: OverrideDocument,
+  meters: ReadonlyMap<string, Meter>,
+): Override {
   return {
     rule: compileRule(override, 'OVERRIDE', meters),
     replaces: override.replaces,
     expiresMs: override.expires === null ? undefined : Date.parse(override.expires),
-  };
-}
-
-/** Prices of equal meter and match are versions of one price. */
-function compilePrices(
-  prices: readonly PriceDocument[],
-  source: Price['source'],
-  meters: ReadonlyMap<string, Meter>,
-): readonly Price[] {
-  const groups = new Map<string, { document: PriceDocument; versions: PriceVersion[] }>();
-  for (const document of prices) {
-    const place = `${document.meter}\u0003${JSON.stringify(toMatch(document.match))}`;
-    const { scale } = present(meters.get(document.meter), `meter ${document.meter}`);
-    const group = groups.get(place) ?? { document, versions: [] };
-    group.versions.push(compileVersion(document, scale));
-    groups.set(place, group);
-  }
-  return [...groups.values()].map(({ document, versions }) => ({
-    meter: document.meter,
-    match: toMatch(document.match),
-    source,
-    versions: versions.sort((a, b) => a.effectiveFromMs - b.effectiveFromMs),
-  }));
-}
-
-function compileVersion(document: PriceDocument, scale: number): PriceVersion {
-  return {
-    kind: document.kind,
-    unitPrice: decimal(document.unit_price),
-    per: decimal(document.per),
-    included: quantity(document.included, scale),
-    effectiveFromMs: Date.parse(document.effective_from),
   };
 }
 
@@ -228,7 +241,7 @@ function byMeter(prices: readonly Price[]): ReadonlyMap<string, readonly Price[]
   return new Map([...groups].map(([meter, group]) => [meter, inPrecedence(group)]));
 }
 
-function compileRunUnits({ run_units }: CatalogueDocument): RunUnitTable {
+function compileRunUnits({ run_units }: SettingsDocument): RunUnitTable {
   const { default: rest, ...tools } = run_units.overheads;
   const overheads = Object.entries(tools).map(([k, v]): [string, Decimal] => [k, decimal(v)]);
   return {
@@ -238,25 +251,13 @@ function compileRunUnits({ run_units }: CatalogueDocument): RunUnitTable {
   };
 }
 
-function pricedKeys(document: CatalogueDocument): Map<string, Set<string>> {
+function pricedKeys({ plans, priceLists }: CatalogueParts): Map<string, Set<string>> {
   const keys = new Map<string, Set<string>>();
-  const prices = [...document.plans, ...document.price_lists].flatMap((owner) => owner.prices);
+  const prices = [...plans, ...priceLists].flatMap(({ document }) => document.prices);
   for (const { meter, match } of prices) {
     const set = keys.get(meter) ?? new Set();
     for (const key of Object.keys(match)) set.add(key);
     keys.set(meter, set);
   }
   return keys;
-}
-
-function decimal(text: string): Decimal {
-  const value = parseDecimal(text, limits.priceScale);
-  assert(typeof value !== 'string', `a validated decimal: ${text}`);
-  return value;
-}
-
-function quantity(text: string, scale: number): Quanta {
-  const value = parseUnits(text, scale);
-  assert(!isFault(value), `a validated quantity: ${text}`);
-  return value;
 }

@@ -3,32 +3,48 @@
 // used. Rules are read off these counters.
 
 import type { EpochMs } from '../../base/units.js';
-import { type Rule, type Window, windowAt } from './rule.js';
+import { type Rule, type Window, type WindowKind, windowAt } from './rule.js';
 
 export interface Counted {
   readonly combination: string;
   /** A rule with this combination: match, scope and window are the same in all of them. */
   readonly rule: Rule;
-  /** The calendar window that holds `atMs`; the last answer is remembered. */
+  /** The window that holds `atMs`; the last answer is remembered. */
   readonly windowAt: (atMs: EpochMs) => Window;
 }
 
-export function countedOf(rules: readonly Rule[], zone: string): readonly Counted[] {
+/** The windows of one calendar, shared by all organisations on it. */
+export type Windows = (kind: WindowKind) => (atMs: EpochMs) => Window;
+
+export function countedOf(rules: readonly Rule[], windows: Windows): readonly Counted[] {
   const byCombination = new Map<string, Counted>();
   for (const rule of rules) {
     if (byCombination.has(rule.combination)) continue;
     const { combination } = rule;
-    byCombination.set(combination, { combination, rule, windowAt: rememberingWindow(rule, zone) });
+    byCombination.set(combination, { combination, rule, windowAt: windows(rule.window) });
   }
   return [...byCombination.values()];
 }
 
-function rememberingWindow(rule: Rule, zone: string): (atMs: EpochMs) => Window {
+/** Boundaries are worked out once per zone and window, not per organisation. */
+export function windowsOf(zone: string): Windows {
+  const known = new Map<WindowKind, (atMs: EpochMs) => Window>();
+  return (kind) => {
+    let remembered = known.get(kind);
+    if (remembered === undefined) {
+      remembered = rememberingWindow((atMs) => windowAt(kind, atMs, zone));
+      known.set(kind, remembered);
+    }
+    return remembered;
+  };
+}
+
+export function rememberingWindow(find: (atMs: EpochMs) => Window): (atMs: EpochMs) => Window {
   let last: Window | undefined;
   return (atMs) => {
     const fits =
       last !== undefined && atMs >= last.startMs && (last.endMs === undefined || atMs < last.endMs);
-    if (last === undefined || !fits) last = windowAt(rule.window, atMs, zone);
+    if (last === undefined || !fits) last = find(atMs);
     return last;
   };
 }

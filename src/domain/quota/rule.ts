@@ -66,8 +66,8 @@ export function combinationOf(rule: Omit<Rule, 'combination' | 'source'>): strin
 }
 
 /**
- * The calendar window of `kind` that holds `atMs`. FIXED_FROM_FIRST_USE has none: its start is a
- * fact of the counter. A subscription period is the calendar month until subscriptions exist.
+ * The window of `kind` that holds `atMs`, on the calendar of `zone`. FIXED_FROM_FIRST_USE has none:
+ * its start is a fact of the counter. SUBSCRIPTION_PERIOD is the organisation's to say.
  */
 export function windowAt(kind: WindowKind, atMs: EpochMs, zone: string): Window {
   switch (kind) {

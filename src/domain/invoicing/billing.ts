@@ -1,0 +1,54 @@
+// How far an organisation's usage is invoiced, as the ledger keeps it.
+//
+// A usage period is rated whole each time, and a bill is the difference to the bills before it. So
+// parts add up to the whole, late events and corrections are one mechanism, and nothing is billed
+// twice: what a bill rests on is all of its period's usage up to its position, less what the bills
+// before it rest on. A voided bill is taken out, and what it had is open again.
+
+import type { EpochMs, Sequence } from '../../base/units.js';
+import type { TenureDocument } from '../subscriptions/terms.js';
+import type { LineKind, MinorText } from './document.js';
+
+export interface BillingRecord {
+  /** Every usage period that ended by then is invoiced or skipped. */
+  readonly closed_to_ms: EpochMs;
+  /** Closed periods from this time on may have changed since; null: none has. */
+  readonly changed_from_ms: EpochMs | null;
+}
+
+export interface UsagePeriodRecord {
+  readonly start_ms: EpochMs;
+  readonly end_ms: EpochMs;
+  readonly whole_start_ms: EpochMs;
+  readonly whole_end_ms: EpochMs;
+  readonly tenure: TenureDocument;
+  /** The plan and its version that rate it, and the currency. */
+  readonly plan: string;
+  readonly plan_version: number;
+  readonly currency: string;
+  /** The catalogue as of this entry rates it. */
+  readonly catalogue_sequence: Sequence;
+  /** The invoices that bill it, without voided ones. */
+  readonly bills: readonly Bill[];
+  /** The voided ones that no other has taken the place of. */
+  readonly voided: readonly Omit<Bill, 'lines'>[];
+}
+
+export interface Bill {
+  readonly invoice_id: string;
+  /** The parts of the period that it covers, of those that no bill before it did. */
+  readonly start_ms: EpochMs;
+  readonly end_ms: EpochMs;
+  /** Usage recorded later is not on it. */
+  readonly through_sequence: Sequence;
+  readonly lines: readonly BilledLine[];
+}
+
+/** A line of a rating, less what the bills before had of it. */
+export interface BilledLine {
+  readonly key: string;
+  readonly kind: LineKind;
+  readonly quantity: string;
+  readonly events: number;
+  readonly amount: MinorText;
+}

@@ -1,0 +1,117 @@
+// The ledger: the system of record for what is not on the hot path. A port: one implementation
+// keeps it in the journal of this process, another may keep it in a database that many share. It
+// knows records by kind, organisation and id; what they mean is the operations' business.
+//
+// A transaction is atomic, durable when `commit` resolves, and leaves one entry in the audit trail.
+// Records carry versions from 1: a change names the version that it replaces, and where that is not
+// the latest any more nothing is changed. Cost: one journal entry and one durable batch, which
+// transactions that arrive together share.
+
+import type { EpochMs, Sequence } from '../base/units.js';
+import type { RecordKind, RecordValues } from './records.js';
+
+export interface Ledger {
+  readonly get: <K extends RecordKind>(
+    kind: K,
+    orgId: string,
+    id: string,
+  ) => Promise<Stored<K> | undefined>;
+  readonly list: <K extends RecordKind>(query: Query<K>) => Promise<Page<K>>;
+  readonly commit: (transaction: Transaction) => Promise<Outcome>;
+  /** The audit trail, in order or from its end. */
+  readonly audit: (query: AuditQuery) => Promise<AuditPage>;
+}
+
+export interface Stored<K extends RecordKind> {
+  readonly orgId: string;
+  readonly id: string;
+  readonly version: number;
+  readonly value: RecordValues[K];
+}
+
+export interface Query<K extends RecordKind> {
+  readonly kind: K;
+  /** Absent: of every organisation. */
+  readonly orgId?: string;
+  /** By creation. */
+  readonly order: 'oldest' | 'newest';
+  readonly limit: number;
+  /** `next` of the page before; absent for the first. */
+  readonly after?: string;
+  /** A record is listed where each field has one of the values. */
+  readonly where?: Readonly<Record<string, readonly (string | boolean)[]>>;
+}
+
+export interface Page<K extends RecordKind> {
+  /** May be fewer than the limit though more follow. */
+  readonly records: readonly Stored<K>[];
+  /** Undefined at the end of the list. */
+  readonly next: string | undefined;
+}
+
+export interface Change {
+  readonly kind: RecordKind;
+  readonly orgId: string;
+  readonly id: string;
+  /** The version that it changes; 0 for a new record. */
+  readonly replaces: number;
+  /** Undefined: removed. */
+  readonly value: RecordValues[RecordKind] | undefined;
+}
+
+export interface Transaction {
+  readonly atMs: EpochMs;
+  readonly actor: string;
+  /** `plans.create`, `invoices.void`, … */
+  readonly action: string;
+  /** The organisation that it is about, or ''. */
+  readonly orgId: string;
+  readonly reason: string;
+  /** Makes a repeat one: kept as long as event ids. */
+  readonly request?: { readonly id: string; readonly fingerprint: number } | undefined;
+  /** Draws the next number of a series, without gaps: it is drawn only if all is committed. */
+  readonly series?: string;
+  /** `number` is the one drawn, 0 where none is. */
+  readonly changes: (number: number) => readonly Change[];
+}
+
+export type Outcome =
+  | { readonly kind: 'committed'; readonly sequence: Sequence; readonly number: number }
+  /** The same request before: nothing is changed now. */
+  | { readonly kind: 'repeated'; readonly sequence: Sequence; readonly changed: readonly Changed[] }
+  /** The same request id with another body. */
+  | { readonly kind: 'request_reused' }
+  /** A record has another version than the one to be replaced. */
+  | { readonly kind: 'stale'; readonly record: Pick<Change, 'kind' | 'orgId' | 'id'> };
+
+/** A record as a transaction left it. */
+export interface Changed {
+  readonly kind: string;
+  readonly orgId: string;
+  readonly id: string;
+  readonly version: number;
+  /** Undefined: removed. */
+  readonly value: unknown;
+}
+
+export interface AuditQuery {
+  /** Absent: of every organisation and of none. */
+  readonly orgId?: string;
+  readonly order: 'oldest' | 'newest';
+  readonly limit: number;
+  readonly after?: string;
+}
+
+export interface AuditPage {
+  readonly entries: readonly AuditEntry[];
+  readonly next: string | undefined;
+}
+
+export interface AuditEntry extends Pick<Transaction, 'atMs' | 'actor' | 'action' | 'orgId'> {
+  readonly reason: string;
+  readonly sequence: Sequence;
+  readonly requestId: string;
+  readonly changed: readonly (Changed & { readonly before: unknown })[];
+  /** SHA-256 over this entry and all before it. */
+  readonly chain: string;
+}

@@ -1,0 +1,47 @@
+// The kinds of records in the ledger, and what each is.
+
+import type { BillingRecord, UsagePeriodRecord } from '../domain/invoicing/billing.js';
+import type { CreditGrantRecord, CreditNoteRecord } from '../domain/invoicing/credit.js';
+import type { InvoiceDocument } from '../domain/invoicing/document.js';
+import type { OrganisationRecord, OverrideRecord } from '../domain/organisations/document.js';
+import type {
+  Head,
+  MeterDocument,
+  PlanDocument,
+  PriceListDocument,
+  SettingsDocument,
+  VersionDocument,
+} from '../domain/plans/document.js';
+import type { SubscriptionRecord } from '../domain/subscriptions/document.js';
+import type { TermsDocument } from '../domain/subscriptions/terms.js';
+
+export interface RecordValues {
+  meter: Head<MeterDocument>;
+  meter_version: VersionDocument<MeterDocument>;
+  price_list: Head<PriceListDocument>;
+  price_list_version: VersionDocument<PriceListDocument>;
+  plan: Head<PlanDocument>;
+  /** Id `pro@3`. */
+  plan_version: VersionDocument<PlanDocument>;
+  /** A plan version that a subscription was ever on; id `pro@3`. */
+  sold: Readonly<Record<string, never>>;
+  settings: Head<SettingsDocument>;
+  /** The organisations that the configuration file named last. */
+  file: { readonly organizations: readonly string[] };
+  organization: OrganisationRecord;
+  /** What an organisation is on; id ''. */
+  terms: TermsDocument;
+  override: OverrideRecord;
+  subscription: SubscriptionRecord;
+  /** How far an organisation is invoiced; id ''. */
+  billing: BillingRecord;
+  /** A usage period that some invoice bills; id is its start. */
+  usage_period: UsagePeriodRecord;
+  invoice: InvoiceDocument;
+  credit_note: CreditNoteRecord;
+  credit_grant: CreditGrantRecord;
+  /** The last number of a series; id `INV-2026`. */
+  series: { readonly last: number };
+}
+
+export type RecordKind = keyof RecordValues;
