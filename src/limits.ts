@@ -27,6 +27,18 @@ export const limits = {
   scanEvents: 50_000,
   estimateItems: 1000,
 
+  // Requests of the cold services.
+  reasonChars: 256,
+  nameChars: 256,
+  metadataEntries: 16,
+  taxRates: 10,
+  seats: 1_000_000,
+  trialDays: 730,
+  adjustmentsPerInvoice: 100,
+  /** A line of a plan's prices is rated at each closing, one of quotas counted at each event. */
+  pricesPerList: 1000,
+  quotasPerPlan: 100,
+
   // Time.
   eventPastMs: 35 * DAY_MS,
   eventFutureMs: 5 * MINUTE_MS,

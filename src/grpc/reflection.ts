@@ -9,7 +9,11 @@ import type { Server } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 
 const IMAGE = new URL('../../generated/descriptors.binpb', import.meta.url);
-const SERVICES = ['tollgate.v1.MeteringService', 'grpc.health.v1.Health'];
+const SERVICES = [
+  'tollgate.v1.MeteringService',
+  'tollgate.v1.OrganizationService',
+  'grpc.health.v1.Health',
+];
 
 /** The private part of @grpc/reflection 1.0.4 that keeps each file's encoding. */
 interface Encodings {

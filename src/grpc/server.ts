@@ -9,6 +9,7 @@ import { listenFailure } from '../base/listen-failure.js';
 import { answers } from '../journal/lock.js';
 import { limits } from '../limits.js';
 import { addNoop } from './bench-noop.js';
+import { addColdServices } from './cold-services.js';
 import { denyAsError } from './deny-as-error.js';
 import { limitMetadata, watchSessions } from './harden.js';
 import { meteringService } from './metering-service.js';
@@ -64,6 +65,7 @@ export async function openGrpcServer(options: GrpcServerOptions): Promise<GrpcSe
   limitMetadata(server);
   const metering = meteringService(edge, denyAsError(options.denyAsError));
   server.addService(meteringDefinition, metering.handlers);
+  addColdServices(server, edge);
   const health = new HealthImplementation({ '': 'NOT_SERVING', [SERVICE]: 'NOT_SERVING' });
   health.addToServer(server);
   if (options.reflection === 'on') addReflection(server);

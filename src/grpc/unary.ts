@@ -76,15 +76,21 @@ export function slowUnary<Request, Reply>(
   edge: Edge,
   method: string,
   operation: SlowOperation<Request, Reply>,
+  /** What its calls are counted under. */
+  counted = method,
 ): handleUnaryCall<Request, Reply> {
   const { core } = edge;
-  const finish = finisher<Request, Reply>(edge, method);
+  const finish = finisher<Request, Reply>(edge, method, counted);
   return (call, callback) => {
     const startedMs = start(edge);
-    operation(core, call.request).then(
+    // What is refused before the first await is refused like the rest.
+    (async () => operation(core, call.request))().then(
       ({ reply, after }) =>
         core.journal.whenSynced(after, () => finish(call, callback, startedMs, undefined, reply)),
-      (error: unknown) => finish(call, callback, startedMs, error),
+      (error: unknown) => {
+        const after = saysState(error) ? core.journal.lastSequence() : 0;
+        core.journal.whenSynced(after, () => finish(call, callback, startedMs, error));
+      },
     );
   };
 }
@@ -102,9 +108,13 @@ type Finish<Request, Reply> = (
   reply?: Reply,
 ) => void;
 
-function finisher<Request, Reply>(edge: Edge, method: string): Finish<Request, Reply> {
+function finisher<Request, Reply>(
+  edge: Edge,
+  method: string,
+  counted = method,
+): Finish<Request, Reply> {
   const { clock } = edge.core;
-  const recorder = edge.recorder(method);
+  const recorder = edge.recorder(counted);
   return (call, callback, startedMs, error, reply) => {
     edge.openCalls--;
     let code = status.OK;

@@ -89,7 +89,7 @@ export function openEmbeddedLedger({ fold, journal, indexes }: EmbeddedOptions):
       writes: all.map(toWrite),
     };
     const { sequence } = commit({ journal, fold }, chained(entry, fold.chain()));
-    return { kind: 'committed', sequence, number };
+    return { kind: 'committed', sequence, changed: entry.writes.map(toChanged) };
   }
 
   function drawFrom(series: string): Change & { readonly value: RecordValues['series'] } {
@@ -118,6 +118,7 @@ export function openEmbeddedLedger({ fold, journal, indexes }: EmbeddedOptions):
       if ('sequence' in outcome) await synced(outcome.sequence);
       return outcome;
     },
+    isKnown: async (requestId) => indexes.findId(requestIdKey(requestId)) !== undefined,
     async audit(query) {
       const scope = query.orgId ?? EVERY_ORGANISATION;
       const entries: AuditEntry[] = [];

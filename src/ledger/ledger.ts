@@ -18,6 +18,8 @@ export interface Ledger {
   ) => Promise<Stored<K> | undefined>;
   readonly list: <K extends RecordKind>(query: Query<K>) => Promise<Page<K>>;
   readonly commit: (transaction: Transaction) => Promise<Outcome>;
+  /** Whether a request with this id was committed. */
+  readonly isKnown: (requestId: string) => Promise<boolean>;
   /** The audit trail, in order or from its end. */
   readonly audit: (query: AuditQuery) => Promise<AuditPage>;
 }
@@ -76,9 +78,12 @@ export interface Transaction {
 }
 
 export type Outcome =
-  | { readonly kind: 'committed'; readonly sequence: Sequence; readonly number: number }
-  /** The same request before: nothing is changed now. */
-  | { readonly kind: 'repeated'; readonly sequence: Sequence; readonly changed: readonly Changed[] }
+  | {
+      /** `repeated`: the same request before; nothing is changed now. */
+      readonly kind: 'committed' | 'repeated';
+      readonly sequence: Sequence;
+      readonly changed: readonly Changed[];
+    }
   /** The same request id with another body. */
   | { readonly kind: 'request_reused' }
   /** A record has another version than the one to be replaced. */

@@ -1,8 +1,8 @@
 // Holds whose time is over end by an entry, like any other change.
 
 import type { Core } from '../operations/core.js';
-import { commit } from '../state/commit.js';
 import { endingOf } from '../operations/reservations.js';
+import { commit } from '../state/commit.js';
 
 /** Entries per turn: the rest follows in the next one. */
 const EXPIRED_PER_TURN = 1000;

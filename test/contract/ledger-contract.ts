@@ -197,11 +197,13 @@ export function ledgerContract(name: string, open: () => Promise<OpenedLedger>):
         commit([], { series: 'INV-2026', changes: (n) => [put(id, replaces, { plan: `${n}` })] });
       const ids = Array.from({ length: 20 }, (_, i) => `o${i}`);
       const outcomes = await Promise.all(ids.map((id) => draw(id)));
-      const numbers = outcomes.map((o) => (o.kind === 'committed' ? o.number : 0));
+      expect(outcomes.every(({ kind }) => kind === 'committed')).toBe(true);
+      const drawn = await Promise.all(ids.map(get));
+      const numbers = drawn.map((each) => Number(each?.value.plan));
       expect(numbers.sort((a, b) => a - b)).toEqual(ids.map((_, i) => i + 1));
       expect((await draw('o0')).kind).toBe('stale');
       opened = await opened.reopen();
-      expect(await draw('last')).toMatchObject({ kind: 'committed', number: 21 });
+      expect((await draw('last')).kind).toBe('committed');
       expect(await get('last')).toMatchObject({ value: { plan: '21' } });
     });
 

@@ -52,8 +52,8 @@ export interface Organization {
     | undefined;
   /**
    * IANA name of the zone that its calendar windows and billing periods follow, such as
-   * "Europe/Berlin". Empty: "UTC". Windows and periods under way when it changes end as they
-   * began.
+   * "Europe/Berlin". Empty: "UTC". A change holds for calendar windows at once, and for the
+   * periods of the next subscription: a live one keeps the zone that it began in.
    */
   timeZone: string;
   /** Id of the plan that it is on while it has no live subscription. Empty: the default plan. */
