@@ -53,6 +53,10 @@ export interface Config {
   readonly diskReserveBytes: number;
   readonly checkpointIntervalMs: number;
   readonly scopeIdleMs: number;
+  /** After the end of a period, until its invoice is closed. */
+  readonly invoiceGraceMs: number;
+  /** After its issue. */
+  readonly invoiceDueMs: number;
   readonly drainMs: number;
   /** Answer without deciding, to measure the transport alone. Not a setting for operators. */
   readonly benchNoop: boolean;
@@ -213,6 +217,8 @@ function toConfig(values: Values) {
     diskReserveBytes: values.disk_reserve_bytes,
     checkpointIntervalMs: values.checkpoint_interval_ms,
     scopeIdleMs: values.scope_idle_days * DAY_MS,
+    invoiceGraceMs: values.invoice_grace,
+    invoiceDueMs: values.invoice_due_days * DAY_MS,
     drainMs: values.drain_seconds * SECOND_MS,
   };
 }

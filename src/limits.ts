@@ -38,6 +38,19 @@ export const limits = {
   /** A line of a plan's prices is rated at each closing, one of quotas counted at each event. */
   pricesPerList: 1000,
   quotasPerPlan: 100,
+  featuresPerPlan: 100,
+  runUnitTiers: 100,
+  runUnitOverheads: 1000,
+  /** Each is counted at each event of its meter. */
+  overridesPerOrg: 100,
+  /** Of one object; a transaction writes it twice, and all of it must fit one batch. */
+  catalogueObjectBytes: 1024 * 1024,
+  /** Not archived. All are compiled anew at each change of the catalogue. */
+  meters: 1000,
+  priceLists: 200,
+  plans: 10_000,
+  /** Moved to a new version of their plan in one transaction, which must fit one batch. */
+  movedSubscriptions: 1000,
 
   // Time.
   eventPastMs: 35 * DAY_MS,
@@ -108,6 +121,7 @@ export const limits = {
 
 assert(limits.idRetentionMs >= limits.eventPastMs + DAY_MS, 'ids outlive the late bound by a day');
 assert(limits.batchBytes > limits.messageBytes, 'one command fits one batch');
+assert(limits.messageBytes > 2 * limits.catalogueObjectBytes, 'an object fits twice');
 assert(limits.segmentBytes > 2 * limits.batchBytes, 'a batch fits a segment');
 assert(limits.pendingBytes >= 2 * limits.batchBytes, 'one batch collects while one is written');
 assert(limits.reservationTtlMs < limits.scopeIdleMs, 'a hold ends before its scope is forgotten');

@@ -8,6 +8,7 @@ import type {
   PriceListDocument,
   QuotaDocument,
 } from './domain/plans/document.js';
+import { limits } from './limits.js';
 import {
   checkDistinct,
   checkKnown,
@@ -17,17 +18,15 @@ import {
   checkReplaces,
   type Meters,
 } from './seed/checks.js';
-import { priceShape } from './seed/price-shape.js';
-import type { Path, Placed, Problem } from './seed/problem.js';
+import { boundedItems, readPlan, readPriceList, readQuotas, valuesOf } from './seed/parts.js';
+import { sellerShape } from './seed/plan-shape.js';
+import { type Placed, type Problem, pathText } from './seed/problem.js';
 import { openReader, type Reader } from './seed/reader.js';
 import {
   catalogueShape,
   meterShape,
   organisationShape,
   overrideShape,
-  planShape,
-  priceListShape,
-  quotaShape,
   runUnitsShape,
 } from './seed/shapes.js';
 import { isMapping, nodeAt, type YamlFile, type YamlNode } from './seed/yaml.js';
@@ -41,7 +40,9 @@ const ROOT = 'catalogue';
 /** `file` has a `catalogue`. */
 export function readCatalogue(file: YamlFile): Seed {
   const problems: Problem[] = [];
-  const reader = openReader(file, problems);
+  const reader = openReader(file.root, (at, rule) => {
+    problems.push(file.problemAt(at, pathText(at), rule));
+  });
   const head = reader.part([ROOT], catalogueShape);
   const meterItems = reader.items([ROOT, 'meters']);
   const meters = meterItems.flatMap((at) => reader.placed(at, meterShape));
@@ -62,9 +63,12 @@ export function readCatalogue(file: YamlFile): Seed {
 
   const priceLists = readPriceLists(context);
   const { plans, ids } = readPlans(context);
-  const defaultQuotas = readQuotas(context, [ROOT, 'default_quotas']);
+  const defaultQuotas = readDefaultQuotas(context);
   const organisations = readOrganisations(context, plans, ids, defaultQuotas);
   const runUnits = reader.part([ROOT, 'run_units'], runUnitsShape, {});
+  const seller = isEmpty(nodeAt(file.root, [ROOT, 'seller']))
+    ? undefined
+    : reader.part([ROOT, 'seller'], sellerShape);
   if (problems.length > 0 || head === undefined || runUnits === undefined) return { problems };
   return {
     document: {
@@ -76,6 +80,7 @@ export function readCatalogue(file: YamlFile): Seed {
       default_quotas: defaultQuotas,
       organizations: organisations,
       run_units: runUnits,
+      ...(seller === undefined ? {} : { seller }),
     },
   };
 }
@@ -86,43 +91,38 @@ interface Context extends Reader {
 }
 
 function readPriceLists(context: Context): readonly PriceListDocument[] {
-  const { items, texts, part, report } = context;
+  const { items, texts, report, meters } = context;
   const lists = items([ROOT, 'price_lists']);
   checkDistinct(texts(lists, 'id'), 'this id', report);
   const read = lists.flatMap((at): Placed<PriceListDocument>[] => {
-    const list = part(at, priceListShape);
-    const prices = readPrices(context, at);
-    return list === undefined ? [] : [{ at, value: { ...list, prices } }];
+    const { document, prices } = readPriceList(context, at);
+    checkPrices(prices, meters, report);
+    return document === undefined ? [] : [{ at, value: document }];
   });
   const currencies = read.map(({ at, value }) => ({
     at: [...at, 'currency'],
     value: value.currency,
   }));
   checkDistinct(currencies, 'one list per currency: this currency', report);
-  return read.map(({ value }) => ({
-    id: value.id,
-    currency: value.currency,
-    prices: value.prices,
-  }));
+  return valuesOf(read);
 }
 
 function readPlans(context: Context) {
-  const { items, texts, part, report, defaultPlan } = context;
+  const { items, texts, report, defaultPlan, meters } = context;
   const planItems = items([ROOT, 'plans']);
   const names = texts(planItems, 'id');
   const ids = new Set(names.map(({ value }) => value));
   checkDistinct(names, 'this id', report);
-  if (defaultPlan !== '') {
-    checkKnown({ at: [ROOT, 'default_plan'], value: defaultPlan }, 'plan', ids, report);
-  }
+  const place = { at: [ROOT, 'default_plan'], value: defaultPlan };
+  if (defaultPlan !== '') checkKnown(place, 'plan', ids, report);
   const plans = planItems.flatMap((at): PlanDocument[] => {
-    const plan = part(at, planShape);
-    const quotas = readQuotas(context, [...at, 'quotas']);
-    const prices = readPrices(context, at);
-    if (plan === undefined) return [];
-    const { id, name, currency } = plan;
-    return [{ id, name: name === '' ? id : name, currency, quotas, prices }];
+    const { document, quotas, prices } = readPlan(context, at);
+    checkQuotas(quotas, meters, report);
+    checkPrices(prices, meters, report);
+    return document === undefined ? [] : [document];
   });
+  const own = plans.find(({ id }) => id === defaultPlan)?.org_id;
+  if (own !== undefined) report(place.at, `is a plan for the organization ${own} alone`);
   return { plans, ids };
 }
 
@@ -137,7 +137,7 @@ function readOrganisations(
   checkDistinct(texts(organisations, 'id'), 'this id', report);
   return organisations.flatMap((at): OrganisationDocument[] => {
     const organisation = part(at, organisationShape);
-    const overrideItems = items([...at, 'quota_overrides']);
+    const overrideItems = boundedItems(context, [...at, 'quota_overrides'], limits.overridesPerOrg);
     const overrides = overrideItems.flatMap((item) => placed(item, overrideShape));
     checkDistinct(texts(overrideItems, 'key'), 'this key', report);
     checkQuotas(overrides, meters, report);
@@ -147,28 +147,22 @@ function readOrganisations(
     if (organisation.plan !== '') {
       checkKnown({ at: [...at, 'plan'], value: plan }, 'plan', planIds, report);
     }
-    const quotas = plans.find((known) => known.id === plan)?.quotas;
+    const { quotas, org_id: owner } = plans.find((known) => known.id === plan) ?? {};
+    if (owner !== undefined && owner !== id) {
+      report([...at, 'plan'], `is a plan for the organization ${owner} alone`);
+    }
     const rules = new Set([...(quotas ?? []), ...defaultQuotas].map(({ key }) => key));
     if (quotas !== undefined) {
       for (const override of overrides) checkReplaces(override, rules, report);
     }
-    return [{ id, plan, suspended, quota_overrides: overrides.map(({ value }) => value) }];
+    return [{ id, plan, suspended, quota_overrides: valuesOf(overrides) }];
   });
 }
 
-function readQuotas(context: Context, at: Path): readonly QuotaDocument[] {
-  const quotaItems = context.items(at);
-  const quotas = quotaItems.flatMap((item) => context.placed(item, quotaShape));
-  checkDistinct(context.texts(quotaItems, 'key'), 'this key', context.report);
+function readDefaultQuotas(context: Context): readonly QuotaDocument[] {
+  const quotas = readQuotas(context, [ROOT, 'default_quotas']);
   checkQuotas(quotas, context.meters, context.report);
-  return quotas.map(({ value }) => value);
-}
-
-function readPrices(context: Context, owner: Path) {
-  const priceItems = context.items([...owner, 'prices']);
-  const prices = priceItems.flatMap((item) => context.placed(item, priceShape));
-  checkPrices(prices, context.meters, context.report);
-  return prices.map(({ value }) => value);
+  return valuesOf(quotas);
 }
 
 function isEmpty(node: YamlNode | undefined): boolean {

@@ -14,6 +14,7 @@ import { checkFilesystem } from './journal/filesystem.js';
 import { type Lock, takeLock } from './journal/lock.js';
 import { openEmbeddedLedger } from './ledger/embedded.js';
 import { limits } from './limits.js';
+import { openDues } from './operations/billing/dues.js';
 import type { Core } from './operations/core.js';
 import { openDenials } from './operations/denials.js';
 import { openTermsBook } from './operations/rules.js';
@@ -31,6 +32,7 @@ import { endProcess } from './ops/end-process.js';
 import { gaugesOf } from './ops/gauges.js';
 import { hostPort, type OpsServer, openOpsServer } from './ops/ops-server.js';
 import { checkpointTurn } from './pumps/checkpoint.js';
+import { closeInvoicesTurn } from './pumps/close-invoices.js';
 import { expireReservations } from './pumps/expire-reservations.js';
 import { pruneIdsTurn } from './pumps/prune-ids.js';
 import { type Pump, startPump } from './pumps/pump.js';
@@ -203,11 +205,14 @@ function openCore(
     metrics,
     denials: openDenials(),
     terms: openTermsBook(state.fold),
+    dues: openDues(),
     monthAt: rememberingInterval('MONTH'),
     settings: {
       eventPastMs: config.eventPastMs,
       eventFutureMs: config.eventFutureMs,
       scopeIdleMs: config.scopeIdleMs,
+      invoiceGraceMs: config.invoiceGraceMs,
+      invoiceDueMs: config.invoiceDueMs,
     },
     onUnknownTier(tier) {
       if (tiers.has(tier) || tiers.size >= limits.unknownTiersNamed) return;
@@ -258,6 +263,9 @@ function startPumps(
   };
   const pump = (name: string, everyMs: number, turn: Pump['stop'] | (() => void)) =>
     startPump({ name, everyMs, turn, onError });
+  const onAccount = (orgId: string, error: unknown) =>
+    log.error('closing_failed', { org_id: orgId, error });
+  const isClockSound = () => machine.disagreementMs() < limits.clockDisagreementMs;
   const intervalMs = config.checkpointIntervalMs;
   const prune = pruneIdsTurn({
     indexes,
@@ -276,6 +284,7 @@ function startPumps(
       await prune();
     }),
     pump('expire', 100, () => expireReservations(core)),
+    pump('invoices', 500, closeInvoicesTurn(core, isClockSound, onAccount)),
     pump('denials', MINUTE_MS, () => summariseDenials(core)),
     pump('machine', 1000, machine.turn),
   ];

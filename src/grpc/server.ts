@@ -9,6 +9,7 @@ import { listenFailure } from '../base/listen-failure.js';
 import { answers } from '../journal/lock.js';
 import { limits } from '../limits.js';
 import { addNoop } from './bench-noop.js';
+import { addBillingServices } from './billing-services.js';
 import { addColdServices } from './cold-services.js';
 import { denyAsError } from './deny-as-error.js';
 import { limitMetadata, watchSessions } from './harden.js';
@@ -66,6 +67,7 @@ export async function openGrpcServer(options: GrpcServerOptions): Promise<GrpcSe
   const metering = meteringService(edge, denyAsError(options.denyAsError));
   server.addService(meteringDefinition, metering.handlers);
   addColdServices(server, edge);
+  addBillingServices(server, edge);
   const health = new HealthImplementation({ '': 'NOT_SERVING', [SERVICE]: 'NOT_SERVING' });
   health.addToServer(server);
   if (options.reflection === 'on') addReflection(server);

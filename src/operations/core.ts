@@ -13,6 +13,7 @@ import type { Ledger } from '../ledger/ledger.js';
 import type { Fold } from '../state/fold.js';
 import type { Indexes } from '../state/index/indexes.js';
 import type { Metrics } from '../telemetry/metrics.js';
+import type { Dues } from './billing/dues.js';
 import type { Denials } from './denials.js';
 import { Refusal } from './refusal.js';
 import type { TermsBook } from './rules.js';
@@ -21,6 +22,9 @@ export interface Settings {
   readonly eventPastMs: DurationMs;
   readonly eventFutureMs: DurationMs;
   readonly scopeIdleMs: DurationMs;
+  /** Usage of a period is waited for so long before its invoice is closed. */
+  readonly invoiceGraceMs: DurationMs;
+  readonly invoiceDueMs: DurationMs;
 }
 
 export interface Core {
@@ -33,6 +37,8 @@ export interface Core {
   readonly metrics: Metrics;
   readonly denials: Denials;
   readonly terms: TermsBook;
+  /** When each organisation has something to close. */
+  readonly dues: Dues;
   /** The UTC month that holds a time; the last answer is remembered. */
   readonly monthAt: (atMs: EpochMs) => Interval;
   readonly settings: Settings;

@@ -1,28 +1,19 @@
-// GetInvoice: the preview of a calendar month, priced from the catalogue as it is now. A DRAFT:
-// computed at each call, stored nowhere.
+// GetInvoice: a stored invoice, or what the invoice of a period would be now. The running period is
+// a preview: a DRAFT computed at each call, stored nowhere.
 
 import type {
   GetInvoiceRequest,
   GetInvoiceResponse,
 } from '../../generated/ts/tollgate/v1/metering_service.js';
-import type { Sequence } from '../base/units.js';
-import { sumsOf } from '../domain/invoicing/amounts.js';
-import type { InvoiceDocument } from '../domain/invoicing/document.js';
-import { proofOf } from '../domain/invoicing/proof.js';
-import { usageLineDocument } from '../domain/invoicing/usage-line-document.js';
-import {
-  changesWithin,
-  type Segment,
-  type UsageLine,
-  usageLines,
-} from '../domain/invoicing/usage-lines.js';
-import { intervalAt, monthInterval, UTC } from '../domain/metering/calendar.js';
-import type { Meter } from '../domain/metering/meter.js';
-import type { Plan } from '../domain/plans/catalogue.js';
-import type { Price } from '../domain/pricing/price.js';
-import type { Account } from '../state/account.js';
+import type { Interval } from '../domain/metering/calendar.js';
+import { monthInterval } from '../domain/metering/calendar.js';
+import { usagePeriodAt } from '../domain/subscriptions/terms.js';
+import type { Stored } from '../ledger/ledger.js';
+import { type AccountState, readAccount } from './billing/account-state.js';
+import { compose, documentOf } from './billing/bill.js';
 import { toInvoice } from './billing/to-invoice.js';
-import { type Answer, type Core, catalogueOf } from './core.js';
+import { etagOf } from './change.js';
+import type { Answer, Core } from './core.js';
 import {
   checkId,
   checkOrgId,
@@ -31,150 +22,94 @@ import {
   parseTime,
   refuseFaults,
 } from './parse.js';
-import { type Range, readUsage } from './read-usage.js';
 import { Refusal } from './refusal.js';
-
-const NO_PRICES: readonly Price[] = [];
 
 export async function getInvoice(
   core: Core,
   request: GetInvoiceRequest,
 ): Promise<Answer<GetInvoiceResponse>> {
-  const { orgId } = request;
+  const { orgId, invoiceId } = request;
   const faults = createFaults();
   checkOrgId(orgId, 'org_id', faults);
-  const period = periodOf(core, request, faults);
-  refuseFaults(faults);
-  if (period === undefined) throw invoiceNotFound(request.invoiceId);
-  const account = core.fold.account(orgId);
-  const { plan } = core.terms.of(orgId, core.clock.wallMs()).terms;
-  const lines = account === undefined ? [] : await linesOf(core, account, plan, period);
-  const after = core.journal.lastSequence();
-  const invoice = toInvoice(draftOf(orgId, plan, period, lines, lastOf(lines)), '');
-  return { reply: { invoice }, after };
-}
-
-/** Calendar months until there are subscriptions. Undefined: the id of an invoice. */
-function periodOf(core: Core, request: GetInvoiceRequest, faults: Faults): Range | undefined {
-  const running = intervalAt('MONTH', core.clock.wallMs(), UTC);
-  const { invoiceId, period, periodStart } = request;
-  const given = [invoiceId !== '', period !== '', periodStart !== undefined].filter(Boolean);
-  if (given.length > 1) {
+  const given = [invoiceId !== '', request.period !== '', request.periodStart !== undefined];
+  if (given.filter(Boolean).length > 1) {
     faults.add('invoice_id', 'only one of invoice_id, period and period_start can be given');
-    return undefined;
   }
-  let range: Range | undefined = running;
-  if (invoiceId !== '') {
-    // Previews are stored nowhere and have no id; stored invoices do not exist yet.
-    checkId(invoiceId, 'invoice_id', faults);
-    range = undefined;
-  }
-  if (period !== '') {
-    range = monthInterval(period, UTC);
-    if (range === undefined) faults.add('period', 'must be a calendar month like "2026-11"');
-  }
-  if (periodStart !== undefined) {
-    const startMs = parseTime(periodStart, 'period_start', faults) ?? 0;
-    range = intervalAt('MONTH', startMs, UTC);
-    if (range.startMs !== startMs) faults.add('period_start', 'must start a UTC calendar month');
-  }
-  if (range !== undefined && range.startMs > running.startMs) {
-    faults.add(period === '' ? 'period_start' : 'period', 'lies in the future');
-  }
-  return range;
+  if (invoiceId !== '') checkId(invoiceId, 'invoice_id', faults);
+  refuseFaults(faults);
+  const account = await readAccount(core, orgId);
+  const range = invoiceId === '' ? periodOf(core, account, request, faults) : undefined;
+  refuseFaults(faults);
+  const stored =
+    range === undefined
+      ? await core.ledger.get('invoice', orgId, invoiceId)
+      : await storedOf(core, account, range);
+  if (stored !== undefined) return answer(core, toInvoice(stored.value, etagOf(stored)));
+  if (range === undefined) throw invoiceNotFound(invoiceId);
+  const billed = await compose(core, account, {
+    kind: 'RECURRING',
+    range,
+    baseMs: range.endMs,
+    late: 'with late usage',
+    adjustments: [],
+  });
+  return answer(core, toInvoice(documentOf(core, billed, '', null), ''));
 }
 
-function invoiceNotFound(invoiceId: string): Refusal {
+function answer(core: Core, invoice: GetInvoiceResponse['invoice']): Answer<GetInvoiceResponse> {
+  return { reply: { invoice }, after: core.journal.lastSequence() };
+}
+
+export function invoiceNotFound(invoiceId: string): Refusal {
   const text = `invoice ${JSON.stringify(invoiceId)} is not known to this organisation`;
   return new Refusal('NOT_FOUND', 'INVOICE_NOT_FOUND', text);
 }
 
-async function linesOf(
+/** The usage period that is asked for; the running one where none is. */
+function periodOf(
   core: Core,
-  account: Account,
-  plan: Plan,
-  period: Range,
-): Promise<readonly UsageLine[]> {
-  const { meters } = catalogueOf(core);
-  const lines: UsageLine[] = [];
-  for (const key of [...meters.keys()].sort()) {
-    const meter = meters.get(key);
-    if (meter === undefined) continue;
-    if (core.fold.meterAccount(account, key).series.lastMs === 0) continue;
-    const prices = plan.prices.get(key) ?? NO_PRICES;
-    const segments = await segmentsOf(core, account, meter, prices, period);
-    lines.push(...usageLines(meter, prices, segments, plan.currency));
+  { terms }: AccountState,
+  { period, periodStart }: GetInvoiceRequest,
+  faults: Faults,
+): Interval {
+  const running = usagePeriodAt(terms, core.clock.wallMs());
+  let found: Interval = running;
+  if (period !== '') {
+    const month = monthInterval(period, running.tenure.zone);
+    if (month === undefined) faults.add('period', 'must be a calendar month like "2026-11"');
+    else {
+      found = usagePeriodAt(terms, month.startMs);
+      if (found.startMs !== month.startMs && found.endMs !== month.endMs) {
+        faults.add('period', 'is no billing period of this organisation: use period_start');
+      }
+    }
   }
-  return lines;
+  if (periodStart !== undefined) {
+    const startMs = parseTime(periodStart, 'period_start', faults) ?? running.startMs;
+    found = usagePeriodAt(terms, startMs);
+    if (found.startMs !== startMs) {
+      const start = new Date(found.startMs).toISOString();
+      faults.add('period_start', `must start a billing period: the one that holds it has ${start}`);
+    }
+  }
+  if (found.startMs > running.startMs) {
+    faults.add(period === '' ? 'period_start' : 'period', 'lies in the future');
+  }
+  return { startMs: found.startMs, endMs: found.endMs };
 }
 
-async function segmentsOf(
+/** The draft of the period, or the invoice that closed it. */
+async function storedOf(
   core: Core,
-  account: Account,
-  meter: Meter,
-  prices: readonly Price[],
-  period: Range,
-): Promise<readonly Segment[]> {
-  const { startMs, endMs } = period;
-  const cuts = [startMs, ...changesWithin(prices, meter, startMs, endMs), endMs];
-  const segments: Segment[] = [];
-  for (let i = 0; i + 1 < cuts.length; i++) {
-    const range = { startMs: cuts[i] as number, endMs: cuts[i + 1] as number };
-    const groups = await readUsage(core, account, meter, range, meter.rollupKeys);
-    const parts = groups.map(({ labels, value, cell }) => ({
-      dimensions: new Map(labels.filter(([, label]) => label !== '')),
-      quanta: value,
-      values: cell.values?.keys(),
-      proof: proofOf(cell),
-    }));
-    segments.push({ ...range, parts });
-  }
-  return segments;
-}
-
-function lastOf(lines: readonly UsageLine[]): Sequence {
-  return Math.max(0, ...lines.map(({ proof }) => proof.lastSequence));
-}
-
-function draftOf(
-  orgId: string,
-  plan: Plan,
-  period: Range,
-  lines: readonly UsageLine[],
-  through: Sequence,
-): InvoiceDocument {
-  const documents = lines.map((line) => usageLineDocument(line, UTC));
-  return {
-    invoice_id: '',
-    number: '',
-    kind: 'RECURRING',
-    state: 'DRAFT',
-    org_id: orgId,
-    customer: null,
-    seller: null,
-    subscription_id: '',
-    plan: plan.id,
-    plan_version: 0,
-    period_start_ms: period.startMs,
-    period_end_ms: period.endMs,
-    currency: plan.currency,
-    lines: documents,
-    ...sumsOf(documents, []),
-    credit_applied: '0',
-    amount_paid: '0',
-    amount_credited: '0',
-    payments: [],
-    issue_ms: null,
-    due_ms: null,
-    paid_ms: null,
-    void_ms: null,
-    uncollectible_ms: null,
-    created_ms: null,
-    updated_ms: null,
-    state_reason: '',
-    credit_note_ids: [],
-    revision: 0,
-    provider_id: '',
-    through_sequence: through,
-  };
+  { orgId, billing }: AccountState,
+  range: Interval,
+): Promise<Stored<'invoice'> | undefined> {
+  const draft = billing?.value.drafts.find(
+    ({ start_ms, end_ms }) => start_ms === range.startMs && end_ms === range.endMs,
+  );
+  if (draft !== undefined) return core.ledger.get('invoice', orgId, draft.invoice_id);
+  const period = await core.ledger.get('usage_period', orgId, `${range.startMs}`);
+  const bill = period?.value.bills.findLast(({ ranges }) => ranges.length > 0);
+  if (bill === undefined || (billing?.value.closed_to_ms ?? 0) < range.endMs) return undefined;
+  return core.ledger.get('invoice', orgId, bill.invoice_id);
 }

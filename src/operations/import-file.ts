@@ -3,10 +3,16 @@
 // decided by it.
 
 import { Failure } from '../base/failure.js';
-import type { CatalogueDocument, MeterDocument } from '../domain/plans/document.js';
+import type {
+  CatalogueDocument,
+  Head,
+  MeterDocument,
+  PriceListDocument,
+} from '../domain/plans/document.js';
 import { importCatalogue } from '../domain/plans/import-catalogue.js';
 import type { Change } from '../ledger/ledger.js';
 import { knownTo } from '../state/import-writes.js';
+import { recordsOf } from '../state/records.js';
 import type { Core } from './core.js';
 
 export interface Imported {
@@ -21,6 +27,7 @@ const ACTOR = 'file';
 /** Resolves when the change is durable. */
 export async function importFile(core: Core, file: CatalogueDocument): Promise<Imported> {
   for (const meter of file.meters) refuseOtherKind(core, meter);
+  for (const list of file.price_lists) refuseSecondList(core, list);
   const { records } = core.fold;
   const atMs = core.clock.wallMs();
   const { changes, kept } = importCatalogue(knownTo(records), file, atMs);
@@ -46,13 +53,43 @@ export async function importFile(core: Core, file: CatalogueDocument): Promise<I
  * What was counted is kept in quanta of the meter: another scale would change its meaning, also
  * where a catalogue in between did not have the meter.
  */
-function refuseOtherKind(core: Core, { key, scale, aggregation }: MeterDocument): void {
+function refuseOtherKind(core: Core, meter: MeterDocument): void {
+  const { key, scale, aggregation } = meter;
   const known = core.fold.meterKind(key);
   if (known === undefined) return;
-  if (known.scale === scale && known.aggregation === aggregation) return;
-  throw new Failure(
-    'CATALOGUE_INCOMPATIBLE',
-    `catalogue: meter "${key}" was ${known.aggregation} of scale ${known.scale} and cannot ` +
-      `become ${aggregation} of scale ${scale}: use a new meter`,
+  if (known.scale !== scale || known.aggregation !== aggregation) {
+    throw incompatible(
+      `meter "${key}" was ${known.aggregation} of scale ${known.scale} and cannot become ` +
+        `${aggregation} of scale ${scale}: use a new meter`,
+    );
+  }
+  const { get } = knownTo(core.fold.records);
+  const before = get<Head<MeterDocument>>('meter', '', key)?.document;
+  for (const field of ['formula', 'dimension'] as const) {
+    if (before === undefined || before[field] === meter[field]) continue;
+    throw incompatible(
+      `meter "${key}" had the ${field} "${before[field]}" and cannot have "${meter[field]}": ` +
+        'use a new meter',
+    );
+  }
+}
+
+/** A call may have made a list in the currency of one that the file brings in. */
+function refuseSecondList(core: Core, { id, currency }: PriceListDocument): void {
+  const lists = [...recordsOf<Head<PriceListDocument>>(core.fold.records, 'price_list')];
+  const own = lists.find((list) => list.id === id)?.value;
+  if (own?.archived && own.source === 'API') return;
+  const other = lists.find(({ value }) => {
+    const { document, archived, source } = value;
+    return document.id !== id && document.currency === currency && !archived && source === 'API';
+  });
+  if (other === undefined) return;
+  throw incompatible(
+    `price list "${id}": the list "${other.id}", made by a call, is in ${currency} too, and one ` +
+      'currency has one list: archive that one first',
   );
+}
+
+function incompatible(text: string): Failure {
+  return new Failure('CATALOGUE_INCOMPATIBLE', `catalogue: ${text}`);
 }

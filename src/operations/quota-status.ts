@@ -23,20 +23,20 @@ import type { Mode, RuleSource, WindowKind } from '../domain/quota/rule.js';
 import { scopeOf } from './evaluate.js';
 import { toDuration, toTimestamp } from './parse.js';
 
-const SOURCE: Record<RuleSource, QuotaSource> = {
+export const SOURCE: Record<RuleSource, QuotaSource> = {
   OVERRIDE: QuotaSource.QUOTA_SOURCE_OVERRIDE,
   PLAN: QuotaSource.QUOTA_SOURCE_PLAN,
   DEFAULT: QuotaSource.QUOTA_SOURCE_DEFAULT,
   NONE: QuotaSource.QUOTA_SOURCE_NONE,
 };
 
-const MODE: Record<Mode, QuotaMode> = {
+export const MODE: Record<Mode, QuotaMode> = {
   HARD: QuotaMode.QUOTA_MODE_HARD,
   SOFT: QuotaMode.QUOTA_MODE_SOFT,
   SHADOW: QuotaMode.QUOTA_MODE_SHADOW,
 };
 
-const WINDOW: Record<WindowKind, QuotaWindow> = {
+export const WINDOW: Record<WindowKind, QuotaWindow> = {
   CALENDAR_HOUR: QuotaWindow.QUOTA_WINDOW_CALENDAR_HOUR,
   CALENDAR_DAY: QuotaWindow.QUOTA_WINDOW_CALENDAR_DAY,
   CALENDAR_MONTH: QuotaWindow.QUOTA_WINDOW_CALENDAR_MONTH,

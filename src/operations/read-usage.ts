@@ -37,40 +37,71 @@ export interface Range {
 }
 
 /** Groups by the values of `keys`, in order of their labels; those without usage are absent. */
-export async function readUsage(
+export function readUsage(
   core: Core,
   account: Account,
   meter: Meter,
   range: Range,
   keys: readonly string[],
 ): Promise<readonly Group[]> {
+  return beginUsage(core, account, meter, range, keys).finish(core.journal.lastSequence());
+}
+
+/** What the totals say is read already; single events are read when it is finished. */
+export interface UsageBegun {
+  /** `through`: the last sequence when it was begun. */
+  readonly finish: (through: Sequence) => Promise<readonly Group[]>;
+}
+
+/** Several that are begun in one turn and finished later are of one moment. */
+export function beginUsage(
+  core: Core,
+  account: Account,
+  meter: Meter,
+  range: Range,
+  keys: readonly string[],
+): UsageBegun {
   const groups = createGroups(meter);
   const { startMs, endMs } = range;
   const kept = keys.every((key) => meter.rollupKeys.includes(key));
   const innerStart = Math.ceil(startMs / QUARTER_MS) * QUARTER_MS;
   const innerEnd = Math.floor(endMs / QUARTER_MS) * QUARTER_MS;
-  if (!kept || innerStart >= innerEnd) {
-    await addEvents(core, account, meter, range, keys, groups);
-  } else {
-    const { key, aggregation } = meter;
+  const whole = !kept || innerStart >= innerEnd;
+  const { key, aggregation } = meter;
+  if (!whole) {
     const cells = readCells(core.fold, account, key, aggregation, innerStart, innerEnd);
     for (const [id, cell] of cells) {
       const labels = new Map(labelsOf(core.fold, account, key, id));
       mergeCell(groups.at(project(keys, labels)).cell, cell, aggregation);
     }
-    const edges = [
-      { startMs, endMs: innerStart },
-      { startMs: innerEnd, endMs },
-    ];
-    for (const edge of edges) {
-      if (edge.startMs >= edge.endMs) continue;
-      await addEvents(core, account, meter, edge, keys, groups);
-    }
   }
-  if (meter.aggregation === 'LAST') {
-    await carryLevels(core, account, meter, endMs, keys, groups);
-  }
-  return groups.sorted();
+  const edges = whole
+    ? [range]
+    : [
+        { startMs, endMs: innerStart },
+        { startMs: innerEnd, endMs },
+      ];
+  const levels = aggregation === 'LAST' ? beginLevels(core, account, meter, endMs) : undefined;
+  return {
+    async finish(through) {
+      for (const edge of edges) {
+        if (edge.startMs >= edge.endMs) continue;
+        await addEvents(core, account, meter, edge, { keys, kept, groups, through });
+      }
+      if (levels !== undefined) {
+        await carryLevels(core, account, meter, endMs, levels, { keys, kept, groups, through });
+      }
+      return groups.sorted();
+    },
+  };
+}
+
+interface Into {
+  readonly keys: readonly string[];
+  /** Whether the totals keep all of them. */
+  readonly kept: boolean;
+  readonly groups: Groups;
+  readonly through: Sequence;
 }
 
 interface Groups {
@@ -105,15 +136,16 @@ async function addEvents(
   account: Account,
   meter: Meter,
   range: Range,
-  keys: readonly string[],
-  groups: Groups,
+  { keys, kept, groups, through }: Into,
 ): Promise<void> {
   let scanned = 0;
   const before = { timeMs: range.endMs, sequence: 0 };
   await readEvents(core, account, range.startMs, before, ({ entry, place, crc }) => {
     if (++scanned > limits.scanEvents) throw tooManyEvents();
-    if (entry.meter !== meter.key) return 'more';
-    const { cell } = groups.at(project(keys, new Map(entry.labels)));
+    if (entry.meter !== meter.key || place.sequence > through) return 'more';
+    // Under the labels that the totals have it under: some may stand as `other`.
+    const labels = new Map(kept ? entry.rollup : entry.labels);
+    const { cell } = groups.at(project(keys, labels));
     const [first = 0, second = 0] = eventIdKey(entry.orgId, entry.eventId);
     addEvent(cell, entry, place.sequence, (first ^ crc) >>> 0, (second + crc) >>> 0);
     return 'more';
@@ -133,11 +165,10 @@ async function carryLevels(
   account: Account,
   meter: Meter,
   endMs: EpochMs,
-  keys: readonly string[],
-  groups: Groups,
+  begun: Map<string, LatestLevel>,
+  { keys, kept, groups, through }: Into,
 ): Promise<void> {
-  const latest = await latestLevels(core, account, meter, endMs);
-  const kept = keys.every((key) => meter.rollupKeys.includes(key));
+  const latest = await latestLevels(core, account, meter, endMs, begun, through);
   for (const { level, labelSet } of latest.values()) {
     const labels =
       kept && labelSet !== undefined
@@ -152,24 +183,37 @@ interface LatestLevel {
   readonly labelSet: number | undefined;
 }
 
+/** Every source's level at the end of the last whole bucket. */
+function beginLevels(
+  core: Core,
+  account: Account,
+  meter: Meter,
+  endMs: EpochMs,
+): Map<string, LatestLevel> {
+  const gridMs = Math.floor(endMs / QUARTER_MS) * QUARTER_MS;
+  const latest = new Map<string, LatestLevel>();
+  for (const [source, level] of readLevels(core.fold, account, meter.key, gridMs)) {
+    latest.set(source, { level, labelSet: level.labelSet });
+  }
+  return latest;
+}
+
 /** Every source's level at `endMs`: from buckets, and from single events behind the last one. */
 async function latestLevels(
   core: Core,
   account: Account,
   meter: Meter,
   endMs: EpochMs,
+  latest: Map<string, LatestLevel>,
+  through: Sequence,
 ): Promise<Map<string, LatestLevel>> {
   const gridMs = Math.floor(endMs / QUARTER_MS) * QUARTER_MS;
-  const latest = new Map<string, LatestLevel>();
-  for (const [source, level] of readLevels(core.fold, account, meter.key, gridMs)) {
-    latest.set(source, { level, labelSet: level.labelSet });
-  }
   if (gridMs === endMs) return latest;
   const before = { timeMs: endMs, sequence: 0 };
   let scanned = 0;
   await readEvents(core, account, gridMs, before, ({ entry, place }) => {
     if (++scanned > limits.scanEvents) throw tooManyEvents();
-    if (entry.meter !== meter.key) return 'more';
+    if (entry.meter !== meter.key || place.sequence > through) return 'more';
     const level = { ...place, quanta: entry.quanta };
     if (isLater(level, latest.get(entry.subject)?.level)) {
       latest.set(entry.subject, { level, labelSet: undefined });

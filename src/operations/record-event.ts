@@ -59,6 +59,7 @@ export function recordEvent(
 export function ensureOrganisation(core: Core, orgId: string, nowMs: EpochMs): void {
   if (core.fold.account(orgId) !== undefined) return;
   const number = core.fold.organisations() + 1;
+  core.dues.touch(orgId);
   commit(core, { kind: 'organisation', atMs: nowMs, orgId, number });
 }
 

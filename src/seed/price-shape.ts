@@ -56,7 +56,7 @@ const tierShape = z
 
 const fields = z.strictObject({
   meter: scalar(meterKey),
-  match: map(dimensionKey, dimensionValue).default({}),
+  match: map(dimensionKey, dimensionValue, limits.dimensions).default({}),
   kind: scalar(oneOf(PRICE_KINDS)).default('per_unit'),
   amount: scalar(price).optional(),
   unit_price: scalar(price).optional(),

@@ -1,16 +1,10 @@
-// Takes parts out of the catalogue section by their path and notes what is wrong with each, in our
-// words rather than zod's.
+// Takes parts out of a catalogue by their path and notes what is wrong with each, in our words
+// rather than zod's. The catalogue is texts in lists and mappings, as YAML gives it; what a call
+// says is brought into the same form.
 
 import { z } from 'zod';
-import {
-  didYouMean,
-  type Path,
-  type Placed,
-  type Problem,
-  pathText,
-  type Report,
-} from './problem.js';
-import { isMapping, nodeAt, type YamlFile, type YamlNode } from './yaml.js';
+import { didYouMean, type Path, type Placed, type Report } from './problem.js';
+import { isMapping, nodeAt, type YamlMapping, type YamlNode } from './yaml.js';
 
 export interface Reader {
   readonly report: Report;
@@ -24,13 +18,9 @@ export interface Reader {
   readonly texts: (items: readonly Path[], field: string) => readonly Placed<string>[];
 }
 
-export function openReader(file: YamlFile, problems: Problem[]): Reader {
-  const report: Report = (at, rule) => {
-    problems.push(file.problemAt(at, pathText(at), rule));
-  };
-
+export function openReader(root: YamlMapping, report: Report): Reader {
   function part<T>(at: Path, shape: z.ZodType<T>, absent?: YamlNode): T | undefined {
-    const node = nodeAt(file.root, at) ?? absent;
+    const node = nodeAt(root, at) ?? absent;
     const result = shape.safeParse(node);
     if (result.success) return result.data;
     for (const issue of result.error.issues) {
@@ -41,7 +31,7 @@ export function openReader(file: YamlFile, problems: Problem[]): Reader {
           const known = path.length === 0 ? keysOf(shape) : [];
           report([...place, key], `unknown key${didYouMean(key, known)}`);
         }
-      } else report(place, ruleOf(issue, nodeAt(file.root, place)));
+      } else report(place, ruleOf(issue, nodeAt(root, place)));
     }
     return undefined;
   }
@@ -54,7 +44,7 @@ export function openReader(file: YamlFile, problems: Problem[]): Reader {
       return value === undefined ? [] : [{ at, value }];
     },
     items(at) {
-      const node = nodeAt(file.root, at);
+      const node = nodeAt(root, at);
       if (node === undefined || node === '') return [];
       if (Array.isArray(node)) return node.map((_, index) => [...at, index]);
       report(at, 'must be a list');
@@ -63,7 +53,7 @@ export function openReader(file: YamlFile, problems: Problem[]): Reader {
     texts(items, field) {
       return items.flatMap((item) => {
         const at = [...item, field];
-        const value = nodeAt(file.root, at);
+        const value = nodeAt(root, at);
         return typeof value === 'string' ? [{ at, value }] : [];
       });
     },

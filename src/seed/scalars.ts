@@ -74,24 +74,25 @@ export const instant: Read<string> = (text) => {
 };
 
 const LENGTH_UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
   s: SECOND_MS,
   m: MINUTE_MS,
   h: HOUR_MS,
   d: DAY_MS,
 };
-const LENGTH_MS_MAX = 3660 * DAY_MS;
+export const LENGTH_MS_MAX = 3660 * DAY_MS;
 
 /** "90m" is 5,400,000 ms. */
 export const lengthMs: Read<number> = (text) => {
-  const parts = /^([1-9]\d{0,8})([smhd])$/.exec(text);
+  const parts = /^([1-9]\d{0,11})(ms|[smhd])$/.exec(text);
   const ms = Number(parts?.[1]) * (LENGTH_UNITS[parts?.[2] ?? ''] ?? Number.NaN);
   return ms <= LENGTH_MS_MAX ? ms : refuse('must be a length such as 3600s, 90m, 5h or 30d');
 };
 
 /** The shortest form that `lengthMs` reads. */
 export function lengthText(ms: number): string {
-  const unit = ['d', 'h', 'm'].find((name) => ms % (LENGTH_UNITS[name] ?? 1) === 0) ?? 's';
-  return `${ms / (LENGTH_UNITS[unit] ?? SECOND_MS)}${unit}`;
+  const unit = ['d', 'h', 'm', 's'].find((name) => ms % (LENGTH_UNITS[name] ?? 1) === 0) ?? 'ms';
+  return `${ms / (LENGTH_UNITS[unit] ?? 1)}${unit}`;
 }
 
 const SIZE_UNITS: readonly string[] = ['', 'KiB', 'MiB', 'GiB', 'TiB'];

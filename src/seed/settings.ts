@@ -11,6 +11,8 @@ import {
   integer,
   isRefused,
   label,
+  lengthMs,
+  lengthText,
   matching,
   oneOf,
   onOrOff,
@@ -78,8 +80,18 @@ export const SETTINGS = {
   disk_reserve_bytes: size(limits.diskReserveBytes, 16 * MIB, TIB, 'disk space to leave free'),
   checkpoint_interval_ms: whole(limits.checkpointIntervalMs, 100, 600_000, 'between checkpoints'),
   scope_idle_days: whole(limits.scopeIdleMs / DAY_MS, 2, 366, 'days until idle counters end'),
+  invoice_grace: setting('1h', orNone(lengthMs), {
+    help: 'how long a period waits for late usage before it is invoiced, 0 or 90m or 2d',
+    write: (ms) => (ms === 0 ? '0' : lengthText(ms)),
+  }),
+  invoice_due_days: whole(14, 0, 365, 'days an invoice may be paid in'),
   drain_seconds: whole(limits.drainMs / SECOND_MS, 0, 3600, 'seconds that a stop waits for calls'),
 } as const;
+
+/** 0 besides. */
+function orNone(read: Read<number>): Read<number> {
+  return (text) => (text === '0' ? 0 : read(text));
+}
 
 export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
 

@@ -20,11 +20,15 @@ export function list<T>(read: Read<T>, itemsMax: number) {
     .refine((values) => new Set(values).size === values.length, 'must not name an item twice');
 }
 
-export function map(readKey: Read<string>, readValue: Read<string>) {
+export function map<T>(readKey: Read<string>, readValue: Read<T>, entriesMax: number) {
   return z
     .preprocess((given) => (given === '' ? {} : given), z.record(z.string(), z.string()))
+    .refine(
+      (entries) => Object.keys(entries).length <= entriesMax,
+      `must have at most ${entriesMax} entries`,
+    )
     .transform((entries, context) => {
-      const out: Record<string, string> = {};
+      const out: Record<string, T> = {};
       for (const [key, text] of Object.entries(entries)) {
         const value = readValue(text);
         const refused = [readKey(key), value].find(isRefused);
@@ -36,6 +40,6 @@ export function map(readKey: Read<string>, readValue: Read<string>) {
     });
 }
 
-export function sorted(record: Readonly<Record<string, string>>): Record<string, string> {
+export function sorted<T>(record: Readonly<Record<string, T>>): Record<string, T> {
   return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

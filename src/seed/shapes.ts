@@ -32,13 +32,12 @@ const ROLLUP_KEYS_MAX = 4;
 const LABEL_SETS_MAX = 1_000_000;
 const THRESHOLDS_MAX = 16;
 const UNIT_CHARS_MAX = 64;
-const NAME_CHARS_MAX = 256;
 const UNLIMITED: readonly string[] = ['', 'null', '~', 'unlimited'];
 
 const limit: Read<string | null> = (text) =>
   UNLIMITED.includes(text) ? null : decimal(limits.quantityScale)(text);
 
-const currency: Read<string> = (text) =>
+export const currency: Read<string> = (text) =>
   isCurrency(text) ? text : refuse('must be an ISO 4217 code such as USD');
 
 const unpriced: Read<'zero' | 'reject' | { readonly default: string }> = (text) => {
@@ -66,7 +65,7 @@ export const meterShape = z.strictObject({
 const quotaFields = {
   key: scalar(id),
   meter: scalar(meterKey),
-  match: map(dimensionKey, dimensionValue).default({}),
+  match: map(dimensionKey, dimensionValue, limits.dimensions).default({}),
   limit: scalar(limit).default(null),
   window: scalar(oneOf(WINDOW_KINDS)).default('CALENDAR_MONTH'),
   window_length: scalar(lengthMs).optional(),
@@ -85,26 +84,18 @@ export const overrideShape = z
     ...quotaFields,
     replaces: scalar(orEmpty(id)).default(''),
     expires: scalar(instantOrNever).default(null),
-    reason: scalar(orEmpty(label(NAME_CHARS_MAX))).default(''),
+    reason: scalar(orEmpty(label(limits.reasonChars))).default(''),
   })
   .transform(({ replaces, expires, reason, ...fields }, context): OverrideDocument => {
     return { ...toQuota(fields, context), replaces, expires, reason };
   });
 
 /** Lists within these parts are read item by item, so that one bad item hides no other. */
-const items = z.unknown().optional();
+export const items = z.unknown().optional();
 
 export const priceListShape = z.strictObject({
   id: scalar(id),
   currency: scalar(currency).default('USD'),
-  prices: items,
-});
-
-export const planShape = z.strictObject({
-  id: scalar(id),
-  name: scalar(orEmpty(label(NAME_CHARS_MAX))).default(''),
-  currency: scalar(currency).default('USD'),
-  quotas: items,
   prices: items,
 });
 
@@ -116,8 +107,10 @@ export const organisationShape = z.strictObject({
 });
 
 export const runUnitsShape = z.strictObject({
-  tiers: map(dimensionValue, decimal(limits.priceScale)).default(RUN_UNITS.tiers),
-  overheads: map(dimensionValue, decimal(limits.priceScale))
+  tiers: map(dimensionValue, decimal(limits.priceScale), limits.runUnitTiers).default(
+    RUN_UNITS.tiers,
+  ),
+  overheads: map(dimensionValue, decimal(limits.priceScale), limits.runUnitOverheads)
     .transform((given) => sorted({ default: RUN_UNITS.overheads['default'] ?? '0', ...given }))
     .default(RUN_UNITS.overheads),
   floor: scalar(decimal(limits.priceScale)).default(RUN_UNITS.floor),
@@ -132,6 +125,7 @@ export const catalogueShape = z.strictObject({
   default_quotas: items,
   organizations: items,
   run_units: items,
+  seller: items,
 });
 
 /** `{ default: "0.01" }` and `default(0.01)` mean the same. */

@@ -3,7 +3,7 @@
 // sees one consistent set.
 
 import { present } from '../base/assert.js';
-import type { EpochMs } from '../base/units.js';
+import type { EpochMs, Sequence } from '../base/units.js';
 import {
   type Catalogue,
   type CatalogueParts,
@@ -40,6 +40,8 @@ import { keys, type Tables } from './tables.js';
 const SHARED: ReadonlySet<string> = new Set(['meter', 'price_list', 'plan', 'settings', 'sold']);
 const TERMS = 'terms';
 const TERMS_REMEMBERED = 50_000;
+/** Catalogues of the past that were asked for lately: closings of one day share one. */
+const EARLIER_REMEMBERED = 16;
 
 export interface CompiledTerms {
   readonly catalogue: Catalogue;
@@ -53,6 +55,8 @@ export interface CatalogueState {
   readonly catalogue: () => Catalogue | undefined;
   /** The same object until something that it rests on changes. */
   readonly terms: (orgId: string) => CompiledTerms;
+  /** As it was right after an entry: every object in its latest version of then. */
+  readonly catalogueAsOf: (sequence: Sequence) => Catalogue;
   /** What a meter was in any catalogue that ever was: it can be nothing else. */
   readonly meterKind: (meter: string) => MeterKind | undefined;
   /** Since when a combination is counted for an organisation. */
@@ -65,6 +69,7 @@ export interface CatalogueState {
     writes: readonly LedgerWrite[],
     atMs: EpochMs,
     isFirst: boolean,
+    sequence: Sequence,
   ) => 'everything' | 'terms' | 'nothing';
 }
 
@@ -72,7 +77,10 @@ export function openCatalogueState(tables: Tables, records: Records): CatalogueS
   const { notes } = tables;
   let since: CountedSince = readMap(notes.get(keys.combinations)?.text);
   const meterKinds = new Map(readMap<MeterKind>(notes.get(keys.meterKinds)?.text));
-  const version = notes.get(keys.catalogue)?.version ?? 0;
+  const note = notes.get(keys.catalogue);
+  const version = note?.version ?? 0;
+  let changedSequence: Sequence = Number(note?.text ?? 0);
+  const earlier = new Map<Sequence, Catalogue>();
   let catalogue = version === 0 ? undefined : compileCatalogue(partsOf(records), version);
   let known = new Map<string, CompiledTerms>();
   let commonly = catalogue && commonTerms(catalogue);
@@ -106,7 +114,20 @@ export function openCatalogueState(tables: Tables, records: Records): CatalogueS
     return olderSince(since.get(key), ownSince(orgId).get(key));
   }
 
-  function applyShared(atMs: EpochMs, isFirst: boolean): void {
+  function catalogueAsOf(sequence: Sequence): Catalogue {
+    const now = present(catalogue, 'the catalogue');
+    if (sequence >= changedSequence) return now;
+    const remembered = earlier.get(sequence);
+    if (remembered !== undefined) return remembered;
+    if (earlier.size >= EARLIER_REMEMBERED) earlier.clear();
+    const made = compileCatalogue(partsOf(records, sequence), now.version);
+    earlier.set(sequence, made);
+    return made;
+  }
+
+  function applyShared(atMs: EpochMs, isFirst: boolean, sequence: Sequence): void {
+    changedSequence = sequence;
+    earlier.clear();
     const next = compileCatalogue(partsOf(records), (catalogue?.version ?? 0) + 1);
     const sinceMs = isFirst ? 0 : atMs;
     const change = { atMs: sinceMs, version: next.version };
@@ -139,20 +160,21 @@ export function openCatalogueState(tables: Tables, records: Records): CatalogueS
 
   function become(next: Catalogue): void {
     catalogue = next;
-    saveNote(tables, keys.catalogue, next.version, '');
+    saveNote(tables, keys.catalogue, next.version, `${changedSequence}`);
   }
 
   return {
     catalogue: () => catalogue,
     terms,
+    catalogueAsOf,
     meterKind: (meter) => meterKinds.get(meter),
     countedSince: (orgId, meter, combination) => sinceOf(orgId, meter, combination) ?? ALWAYS,
-    changed(writes, atMs, isFirst) {
+    changed(writes, atMs, isFirst, sequence) {
       const orgIds = writes.filter(({ kind }) => kind === TERMS).map(({ orgId }) => orgId);
       // A rule may leave the plan and become an override in one transaction.
       const before = since;
       const shared = writes.some(({ kind }) => SHARED.has(kind));
-      if (shared) applyShared(atMs, isFirst);
+      if (shared) applyShared(atMs, isFirst, sequence);
       if (orgIds.length > 0) applyTerms(orgIds, isFirst ? 0 : atMs, before);
       return shared ? 'everything' : orgIds.length > 0 ? 'terms' : 'nothing';
     },
@@ -163,38 +185,40 @@ function commonTerms(catalogue: Catalogue): CompiledTerms {
   return { catalogue, document: NO_TERMS, overrides: [], isCommon: true };
 }
 
-function partsOf(records: Records): CatalogueParts {
+/** `through`: without what came after that entry. */
+function partsOf(records: Records, through: Sequence = Number.MAX_SAFE_INTEGER): CatalogueParts {
   const settings = present(records.get('settings', '', ''), 'the settings of the catalogue');
   return {
     settings: (JSON.parse(settings.value) as Head<SettingsDocument>).document,
-    meters: heads<MeterDocument>(records, 'meter'),
-    priceLists: heads<PriceListDocument>(records, 'price_list'),
-    plans: plansOf(records),
+    meters: latestOf(versionsOf<MeterDocument>(records, 'meter', through)),
+    priceLists: latestOf(versionsOf<PriceListDocument>(records, 'price_list', through)),
+    plans: versionsOf<PlanDocument>(records, 'plan', through).map(([, part]) => part),
     sold: new Set([...recordsOf(records, 'sold')].map(({ id }) => id)),
   };
 }
 
-function heads<T>(records: Records, kind: string): readonly Part<T>[] {
-  return [...recordsOf<Head<T>>(records, kind)].map(({ value }) => ({
-    document: value.document,
-    version: value.latest,
-    archived: value.archived,
-  }));
+type Versions<T> = readonly (readonly [id: string, part: Part<T>])[];
+
+function versionsOf<T>(records: Records, kind: string, through: Sequence): Versions<T> {
+  const archived = new Map(
+    [...recordsOf<Head<T>>(records, kind)].map(({ id, value }) => [id, value.archived]),
+  );
+  const versions = [...recordsOf<VersionDocument<T>>(records, `${kind}_version`)];
+  return versions.flatMap(({ id, value: { document, version } }) => {
+    if (records.sequence(`${kind}_version`, '', id) > through) return [];
+    const own = id.slice(0, id.lastIndexOf('@'));
+    // What is archived now may have been in use then.
+    const ended = through === Number.MAX_SAFE_INTEGER && (archived.get(own) ?? false);
+    return [[own, { document, version, archived: ended }] as const];
+  });
 }
 
-function plansOf(records: Records): readonly Part<PlanDocument>[] {
-  const archived = new Map(
-    [...recordsOf<Head<PlanDocument>>(records, 'plan')].map(({ id, value }) => [
-      id,
-      value.archived,
-    ]),
-  );
-  const versions = recordsOf<VersionDocument<PlanDocument>>(records, 'plan_version');
-  return [...versions].map(({ value: { document, version } }) => ({
-    document,
-    version,
-    archived: archived.get(document.id) ?? false,
-  }));
+function latestOf<T>(versions: Versions<T>): readonly Part<T>[] {
+  const latest = new Map<string, Part<T>>();
+  for (const [id, part] of versions) {
+    if (part.version > (latest.get(id)?.version ?? 0)) latest.set(id, part);
+  }
+  return [...latest.values()];
 }
 
 function readMap<T>(text: string | undefined): ReadonlyMap<string, T> {

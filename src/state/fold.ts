@@ -29,12 +29,13 @@ import { type Holds, openHolds } from './holds.js';
 import { eventIdKey, requestIdKey, reservationIdKey } from './id-key.js';
 import { importWrites } from './import-writes.js';
 import type { Indexes } from './index/indexes.js';
+import { applyBilling, BILLING, closedTo, noteChanged } from './invoiced.js';
 import { kept } from './kept.js';
 import { AUDIT, openRecords, type Records } from './records.js';
 import { saveNote } from './save-note.js';
 import type { Store } from './store.js';
 import { type Bucket, keys, LABEL_SETS_PER_PAGE, openTables, type Tables } from './tables.js';
-import type { Hold, LabelSet, Page } from './values.js';
+import { type Hold, type LabelSet, NONE_CHANGED, type Page } from './values.js';
 
 export const QUARTER_MS = 15 * MINUTE_MS;
 const ORGANISATION = 'organization';
@@ -158,6 +159,7 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     addEvent(cellOf(at.day.page, id), entry, sequence, hashLow, hashHigh);
     addEvent(cellOf(at.quarter.page, id), entry, sequence, hashLow, hashHigh);
     widen(at, quarterMs);
+    noteChanged(tables, of.organisation, eventTimeMs, sequence);
     if (entry.aggregation === 'LAST') applyLevel(of, at, entry, sequence);
     applyCounters(of, entry, sequence);
   }
@@ -240,8 +242,11 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
   }
 
   function applyWrites(writes: readonly LedgerWrite[], atMs: EpochMs, sequence: Sequence): void {
-    for (const write of writes) records.put(write, sequence);
-    const changed = catalogues.changed(writes, atMs, organisations === 0);
+    for (const write of writes) {
+      records.put(write, sequence);
+      if (write.kind === BILLING) applyBilling(tables, records, write, sequence);
+    }
+    const changed = catalogues.changed(writes, atMs, organisations === 0, sequence);
     if (changed === 'nothing') return;
     const touched = new Set(writes.map(({ orgId }) => orgId));
     for (const hold of holds.all()) {
@@ -250,8 +255,10 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
   }
 
   function applyOrganisation(orgId: string, number: number, atMs: EpochMs, at: Sequence): void {
+    const closedToMs = closedTo(records, orgId);
+    const nothing = { changedFromMs: NONE_CHANGED, changedSequence: 0 };
     const key = keys.organisation(orgId);
-    tables.organisations.add({ key, ...kept(), orgId, number });
+    tables.organisations.add({ key, ...kept(), orgId, number, closedToMs, ...nothing });
     organisations = number;
     saveNote(tables, keys.organisations, number, '');
     if (records.version(ORGANISATION, '', orgId) > 0) return;
@@ -369,6 +376,7 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     chain: () => tables.notes.get(keys.chain)?.text ?? CHAIN_START,
     catalogue: catalogues.catalogue,
     terms: catalogues.terms,
+    catalogueAsOf: catalogues.catalogueAsOf,
     organisations: () => organisations,
     meterKind: catalogues.meterKind,
     countedSince: catalogues.countedSince,

@@ -16,7 +16,15 @@ export function keyOf(prefix: string, ...parts: readonly (string | number)[]): s
 export interface Organisation extends Kept {
   readonly orgId: string;
   readonly number: number;
+  /** Usage before this time is invoiced: what comes for it now is late. */
+  closedToMs: EpochMs;
+  /** Event time of the earliest usage that came late and is not on an invoice yet; else none. */
+  changedFromMs: EpochMs;
+  /** The last entry that moved it. */
+  changedSequence: Sequence;
 }
+
+export const NONE_CHANGED: EpochMs = Number.MAX_SAFE_INTEGER;
 
 /** One meter of one organisation. */
 export interface Series extends Kept {
@@ -119,8 +127,11 @@ export interface ListPage extends Kept {
 
 export const organisationCodec: Codec<Organisation> = {
   prefix: 'o',
-  encode: ({ orgId, number }) => [orgId, number],
-  decode: (key, [orgId, number]: [string, number]) => ({ key, ...kept(), orgId, number }),
+  encode: (o) => [o.orgId, o.number, o.closedToMs, o.changedFromMs, o.changedSequence],
+  decode: (key, data: [string, number, number, number, number]) => {
+    const [orgId, number, closedToMs, changedFromMs, changedSequence] = data;
+    return { key, ...kept(), orgId, number, closedToMs, changedFromMs, changedSequence };
+  },
 };
 
 type SeriesData = [number, string, number, number, number, number, number];

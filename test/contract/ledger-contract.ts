@@ -33,7 +33,15 @@ function grant(orgId: string, id: string, replaces = 0): Change {
     created_ms: AT,
     updated_ms: AT,
   };
-  const value = { credit_grant_id: id, org_id: orgId, reason: '', ...amounts, ...times };
+  const value = {
+    credit_grant_id: id,
+    org_id: orgId,
+    reason: '',
+    invoice_id: '',
+    credit_note_id: '',
+    ...amounts,
+    ...times,
+  };
   return { kind: 'credit_grant', orgId, id, replaces, value };
 }
 

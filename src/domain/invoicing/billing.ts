@@ -7,13 +7,22 @@
 
 import type { EpochMs, Sequence } from '../../base/units.js';
 import type { TenureDocument } from '../subscriptions/terms.js';
-import type { LineKind, MinorText } from './document.js';
+import type { InvoiceKind, LineKind, MinorText } from './document.js';
 
 export interface BillingRecord {
   /** Every usage period that ended by then is invoiced or skipped. */
   readonly closed_to_ms: EpochMs;
-  /** Closed periods from this time on may have changed since; null: none has. */
-  readonly changed_from_ms: EpochMs | null;
+  /** They have all usage up to this entry. */
+  readonly through_sequence: Sequence;
+  /** Stored invoices that are not finalised: their periods are taken. */
+  readonly drafts: readonly DraftPeriod[];
+}
+
+export interface DraftPeriod {
+  readonly invoice_id: string;
+  readonly kind: InvoiceKind;
+  readonly start_ms: EpochMs;
+  readonly end_ms: EpochMs;
 }
 
 export interface UsagePeriodRecord {
@@ -30,15 +39,19 @@ export interface UsagePeriodRecord {
   readonly catalogue_sequence: Sequence;
   /** The invoices that bill it, without voided ones. */
   readonly bills: readonly Bill[];
-  /** The voided ones that no other has taken the place of. */
-  readonly voided: readonly Omit<Bill, 'lines'>[];
+  /** What voided invoices covered and none does now: open, but not for a late line. */
+  readonly voided: readonly RangeDocument[];
+}
+
+export interface RangeDocument {
+  readonly start_ms: EpochMs;
+  readonly end_ms: EpochMs;
 }
 
 export interface Bill {
   readonly invoice_id: string;
-  /** The parts of the period that it covers, of those that no bill before it did. */
-  readonly start_ms: EpochMs;
-  readonly end_ms: EpochMs;
+  /** The parts of the period that it covers and none before it did; a late one covers none. */
+  readonly ranges: readonly RangeDocument[];
   /** Usage recorded later is not on it. */
   readonly through_sequence: Sequence;
   readonly lines: readonly BilledLine[];

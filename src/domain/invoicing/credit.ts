@@ -35,6 +35,9 @@ export interface CreditGrantRecord {
   /** Null: never. */
   readonly expire_ms: EpochMs | null;
   readonly reason: string;
+  /** The invoice with a negative total, or the credit note, that it came from; else ''. */
+  readonly invoice_id: string;
+  readonly credit_note_id: string;
   readonly void_ms: EpochMs | null;
   readonly created_ms: EpochMs;
   readonly updated_ms: EpochMs;

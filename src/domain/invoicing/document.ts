@@ -118,6 +118,13 @@ export interface InvoiceDocument {
   /** Why it was voided or given up. */
   readonly state_reason: string;
   readonly credit_note_ids: readonly string[];
+  /** What `credit_applied` was taken from. */
+  readonly credits_used: readonly {
+    readonly credit_grant_id: string;
+    readonly amount: MinorText;
+  }[];
+  /** Base price and seats that are on it: voided, they are due again. */
+  readonly base_service: { readonly start_ms: EpochMs; readonly end_ms: EpochMs } | null;
   /** Counts the times that it was computed or changed. */
   readonly revision: number;
   readonly provider_id: string;

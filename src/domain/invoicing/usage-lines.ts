@@ -64,6 +64,8 @@ export interface RatedPart {
   readonly isLast: boolean;
   /** The period's share of a whole one: less than 1 where it began late or ended early. */
   readonly share: Fraction;
+  /** MAX, LAST, UNIQUE: priced as of this time; absent: of the segment's end. */
+  readonly pricedMs?: EpochMs;
 }
 
 const WHOLE_PERIOD: RatedPart = { isLast: true, share: WHOLE };
@@ -92,16 +94,16 @@ export function usageLines(
   const drafts = new Map<string, Draft>();
   const due = new Set(prices.filter(({ source }) => source === 'plan'));
   for (const segment of segments) {
-    const atMs = pricedAt(meter, segment);
+    const atMs = pricedAt(meter, segment, part);
     for (const usage of segment.parts) {
       const price = priceFor(prices, usage.dimensions, atMs);
-      const draft = draftFor(meter, drafts, price, usage.dimensions, segment);
+      const draft = draftFor(meter, drafts, price, usage.dimensions, segment, part);
       join(meter, draft, usage);
       draft.endMs = segment.endMs;
       draft.proof = joinProofs(draft.proof, usage.proof);
       if (price !== undefined) due.add(price);
     }
-    addDue(meter, due, segment, drafts);
+    addDue(meter, due, segment, drafts, part);
   }
   return rateAll(meter, [...drafts.values()], currency, part);
 }
@@ -110,8 +112,8 @@ function hasParts({ aggregation }: Meter): boolean {
   return aggregation === 'SUM' || aggregation === 'COUNT';
 }
 
-function pricedAt(meter: Meter, { startMs, endMs }: Segment): EpochMs {
-  return hasParts(meter) ? startMs : endMs - 1;
+function pricedAt(meter: Meter, { startMs, endMs }: Segment, { pricedMs }: RatedPart): EpochMs {
+  return hasParts(meter) ? startMs : (pricedMs ?? endMs - 1);
 }
 
 interface Draft {
@@ -135,10 +137,11 @@ function addDue(
   due: ReadonlySet<Price>,
   segment: Segment,
   drafts: Map<string, Draft>,
+  part: RatedPart,
 ): void {
   for (const price of due) {
-    if (versionAt(price, pricedAt(meter, segment)) === undefined) continue;
-    draftFor(meter, drafts, price, new Map(price.match), segment).endMs = segment.endMs;
+    if (versionAt(price, pricedAt(meter, segment, part)) === undefined) continue;
+    draftFor(meter, drafts, price, new Map(price.match), segment, part).endMs = segment.endMs;
   }
 }
 
@@ -149,8 +152,9 @@ function draftFor(
   price: Price | undefined,
   dimensions: Dimensions,
   segment: Segment,
+  part: RatedPart,
 ): Draft {
-  const version = price && versionAt(price, pricedAt(meter, segment));
+  const version = price && versionAt(price, pricedAt(meter, segment, part));
   const match = price?.match ?? (meter.unpriced.kind === 'default' ? [...dimensions] : []);
   const key = keyOf(meter, price, version, match);
   const known = drafts.get(key);

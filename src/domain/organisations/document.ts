@@ -27,6 +27,8 @@ export interface OrganisationRecord {
 export interface OverrideRecord {
   readonly override: OverrideDocument;
   readonly source: 'FILE' | 'API';
+  /** A call deleted it, and the file that still names it does not bring it back. */
+  readonly deleted?: true;
   readonly created_ms: EpochMs;
   readonly updated_ms: EpochMs;
 }

@@ -71,7 +71,10 @@ export interface Catalogue {
   readonly everyMeter: ReadonlyMap<string, Meter>;
   readonly defaultPlan: Plan;
   readonly defaultQuotas: readonly Rule[];
-  /** The rules of all plans that are or were sold, and the defaults: counted for everybody. */
+  /**
+   * The rules of all plans as they are now, of those that were sold, and the defaults: counted for
+   * everybody. An archived plan is among them: the organisations on it stay on it.
+   */
   readonly rulesByMeter: ReadonlyMap<string, readonly Rule[]>;
   readonly runUnits: RunUnitTable;
   /** Dimension keys that some price of a meter names, by meter. */
@@ -103,8 +106,7 @@ export function compileCatalogue(parts: CatalogueParts, version: number): Catalo
   const lists = parts.priceLists.filter((list) => !list.archived);
   const byVersion = new Map<string, Plan>();
   const latest = new Map<string, Plan>();
-  const archivedPlans = new Set<string>();
-  for (const { document, version: number, archived: ended } of parts.plans) {
+  for (const { document, version: number } of parts.plans) {
     const list = lists.filter(({ document: { currency } }) => currency === document.currency);
     const groups = [
       ...compilePrices(document.prices, 'plan', everyMeter),
@@ -117,9 +119,7 @@ export function compileCatalogue(parts: CatalogueParts, version: number): Catalo
     const plan = { id, version: number, currency, quotas, prices: byMeter(groups), document };
     byVersion.set(planKey(id, number), plan);
     if (number > (latest.get(id)?.version ?? 0)) latest.set(id, plan);
-    if (ended) archivedPlans.add(id);
   }
-  const onSale = [...latest.values()].filter(({ id }) => !archivedPlans.has(id));
   const sold = [...parts.sold].flatMap((key) => byVersion.get(key) ?? []);
   const defaultQuotas = rules(settings.default_quotas, 'DEFAULT');
   return {
@@ -131,7 +131,7 @@ export function compileCatalogue(parts: CatalogueParts, version: number): Catalo
     defaultPlan: present(latest.get(settings.default_plan), 'the default plan'),
     defaultQuotas,
     rulesByMeter: groupRules(
-      [...new Set([...onSale, ...sold])].flatMap(({ quotas }) => quotas),
+      [...new Set([...latest.values(), ...sold])].flatMap(({ quotas }) => quotas),
       defaultQuotas,
     ),
     runUnits: compileRunUnits(settings),

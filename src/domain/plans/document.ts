@@ -177,5 +177,7 @@ export interface Head<Document> {
 export interface VersionDocument<Document> {
   readonly version: number;
   readonly document: Document;
+  /** Present where a call wrote it, not the file. */
+  readonly source?: 'API';
   readonly created_ms: number;
 }

@@ -120,8 +120,9 @@ export function headChanges<T>(
 ): readonly Change[] {
   const change = { kind, orgId: '', id, value: head };
   if (kind === 'settings' || before?.latest === head.latest) return [change];
-  const { latest: version, document, updated_ms: created_ms } = head;
-  const value: VersionDocument<T> = { version, document, created_ms };
+  const { latest: version, document, updated_ms: created_ms, source } = head;
+  const written = source === 'API' ? { source } : {};
+  const value: VersionDocument<T> = { version, document, ...written, created_ms };
   return [change, { kind: `${kind}_version`, orgId: '', id: `${id}@${version}`, value }];
 }
 
@@ -172,7 +173,8 @@ function importOverrides(
   const byKey = new Map(own.map(({ id, value }) => [id, value]));
   for (const override of given) {
     const before = byKey.get(override.key);
-    if (before !== undefined && isSame(before.override, override)) continue;
+    const same = before !== undefined && isSame(before.override, override);
+    if (same && before.deleted !== true) continue;
     if (before?.source === 'API') {
       kept.push(`override "${override.key}" of "${orgId}"`);
       continue;
@@ -188,7 +190,7 @@ function importOverrides(
     byKey.delete(key);
     changes.push({ kind, orgId, id: key, value: undefined });
   }
-  return [...byKey.values()].map(({ override }) => override);
+  return [...byKey.values()].flatMap(({ override, deleted }) => (deleted ? [] : [override]));
 }
 
 function isSame(a: unknown, b: unknown): boolean {

@@ -10,6 +10,10 @@ export type BillingInterval = (typeof BILLING_INTERVALS)[number];
 
 const MONTHS: Record<BillingInterval, number> = { MONTH: 1, QUARTER: 3, YEAR: 12 };
 
+export function monthsOf(interval: BillingInterval): number {
+  return MONTHS[interval];
+}
+
 /** What fixes the periods of a subscription. */
 export interface Anchor {
   /** An instant at which a period begins, on its calendar's time of day. */

@@ -144,6 +144,10 @@ function isSameGrid(a: TenureDocument, b: TenureDocument): boolean {
   );
 }
 
-export function anchorOfTenure({ anchor_ms, anchor_day, zone }: TenureDocument): Anchor {
+export function anchorOfTenure({
+  anchor_ms,
+  anchor_day,
+  zone,
+}: Pick<TenureDocument, 'anchor_ms' | 'anchor_day' | 'zone'>): Anchor {
   return { atMs: anchor_ms, day: anchor_day, zone };
 }

@@ -1,0 +1,228 @@
+// The usage part of an invoice: every usage period that its range meets, each billed as what it
+// comes to now less what was billed of it before; and closed periods that changed since.
+
+import type { EpochMs, Sequence } from '../../base/units.js';
+import type { Bill, RangeDocument, UsagePeriodRecord } from '../../domain/invoicing/billing.js';
+import { differenceTo } from '../../domain/invoicing/difference.js';
+import type { LineDocument } from '../../domain/invoicing/document.js';
+import { isNothing, lateLines } from '../../domain/invoicing/late-lines.js';
+import {
+  isWhole,
+  joinRanges,
+  overlap,
+  type Ranges,
+  without,
+} from '../../domain/invoicing/ranges.js';
+import type { Interval } from '../../domain/metering/calendar.js';
+import type { Catalogue, Plan } from '../../domain/plans/catalogue.js';
+import { tenureAt, type UsagePeriod, usagePeriodAt } from '../../domain/subscriptions/terms.js';
+import type { Change, Stored } from '../../ledger/ledger.js';
+import { put } from '../change.js';
+import { type Core, catalogueOf } from '../core.js';
+import type { AccountState } from './account-state.js';
+import { beginRating, type Rated, type RatingBegun } from './rate-period.js';
+
+const KIND = 'usage_period';
+
+export interface UsageBill {
+  readonly lines: readonly LineDocument[];
+  /** All usage up to here. */
+  readonly through: Sequence;
+  /** Of the range's start. */
+  readonly plan: Plan;
+  readonly subscriptionId: string;
+  readonly changes: (invoiceId: string) => readonly Change[];
+  /** Whether any usage was rated, also at nothing. */
+  readonly isEmpty: boolean;
+}
+
+/** One period, and what this bill covers of it. */
+interface Part {
+  readonly period: UsagePeriod;
+  readonly stored: Stored<typeof KIND> | undefined;
+  readonly added: Ranges;
+  readonly catalogue: Catalogue;
+  readonly plan: Plan;
+  readonly rating: RatingBegun;
+}
+
+/** `late`: with closed periods that changed. Nothing is awaited between reading their totals. */
+export async function billUsage(
+  core: Core,
+  account: AccountState,
+  range: Interval,
+  late: 'with late usage' | 'range only',
+): Promise<UsageBill> {
+  const periods = await periodsOf(core, account, range);
+  const changed = late === 'with late usage' ? await changedPeriods(core, account, periods) : [];
+  const parts = periods.map((each) => beginPart(core, account, each, range));
+  const lateParts = changed.map((each) => beginLate(core, account, each));
+  const lines: LineDocument[] = [];
+  const changes: ((invoiceId: string) => Change)[] = [];
+  let isEmpty = true;
+  for (const part of parts) {
+    const rating = await part.rating.finish();
+    const { lines: own, billed } = differenceTo(billsOf(part), rating);
+    lines.push(...own);
+    if (!isNothing(billed)) isEmpty = false;
+    changes.push((id) => periodChange(account, part, billOf(id, part, billed)));
+  }
+  for (const part of lateParts) {
+    const bills = billsOf(part);
+    const difference = differenceTo(bills, await part.rating.finish());
+    if (isNothing(difference.billed)) continue;
+    isEmpty = false;
+    lines.push(...lateLines(difference, bills[0]?.invoice_id ?? ''));
+    changes.push((id) => periodChange(account, part, billOf(id, part, difference.billed)));
+  }
+  const through = core.journal.lastSequence();
+  const first = parts[0];
+  return {
+    lines,
+    through: Math.min(through, ...[...parts, ...lateParts].map(({ rating }) => rating.through)),
+    plan: first?.plan ?? planOf(core, account, range.startMs),
+    subscriptionId: tenureAt(account.terms, range.startMs).document.subscription_id,
+    changes: (invoiceId) => changes.map((make) => make(invoiceId)),
+    isEmpty,
+  };
+}
+
+function planOf(core: Core, { terms }: AccountState, atMs: EpochMs): Plan {
+  const catalogue = catalogueOf(core);
+  const { tenure } = usagePeriodAt(terms, atMs);
+  return catalogue.plan(tenure.plan, tenure.plan_version) ?? catalogue.defaultPlan;
+}
+
+interface Known {
+  readonly period: UsagePeriod;
+  readonly stored: Stored<typeof KIND> | undefined;
+}
+
+export async function periodsOf(
+  core: Core,
+  { orgId, terms }: AccountState,
+  range: Interval,
+): Promise<readonly Known[]> {
+  const known: Known[] = [];
+  for (let atMs = range.startMs; atMs < range.endMs; ) {
+    const period = usagePeriodAt(terms, atMs);
+    known.push({ period, stored: await core.ledger.get(KIND, orgId, `${period.startMs}`) });
+    atMs = period.endMs;
+  }
+  return known;
+}
+
+/** Closed periods that usage came for, or was corrected in, since they were rated. */
+async function changedPeriods(
+  core: Core,
+  account: AccountState,
+  own: readonly Known[],
+): Promise<readonly Known[]> {
+  const organisation = core.fold.account(account.orgId)?.organisation;
+  if (organisation === undefined) return [];
+  const { changedFromMs: startMs, closedToMs: endMs } = organisation;
+  if (startMs >= endMs) return [];
+  const billed = new Set(own.map(({ period }) => period.startMs));
+  const changed = await periodsOf(core, account, { startMs, endMs });
+  return changed.filter(({ period, stored }) => {
+    return !billed.has(period.startMs) && (stored?.value.voided.length ?? 0) === 0;
+  });
+}
+
+function beginPart(core: Core, account: AccountState, known: Known, range: Interval): Part {
+  const { period, stored } = known;
+  const covered = coveredBy(stored?.value);
+  const own = overlap(period, range);
+  const added = own === undefined ? [] : without(own, covered);
+  const ranges = joinRanges([...covered, ...added]);
+  const catalogue = stored === undefined ? catalogueOf(core) : catalogueAsOf(core, stored.value);
+  const plan =
+    stored === undefined ? planOf(core, account, period.startMs) : planIn(catalogue, stored.value);
+  const isAll = isWhole(period, ranges);
+  const rating = beginRating(core, ratedOf(account, period, ranges, isAll, catalogue, plan));
+  return { period, stored, added, catalogue, plan, rating };
+}
+
+/** A period that nothing was used in has no record: all of it is billed late. */
+function beginLate(core: Core, account: AccountState, known: Known): Part {
+  const { stored } = known;
+  if (stored === undefined) return beginPart(core, account, known, known.period);
+  const { value } = stored;
+  const period = periodOf(value);
+  const catalogue = catalogueAsOf(core, value);
+  const plan = planIn(catalogue, value);
+  const ranges = coveredBy(value);
+  const isAll = isWhole(period, ranges);
+  const rating = beginRating(core, ratedOf(account, period, ranges, isAll, catalogue, plan));
+  return { period, stored, added: [], catalogue, plan, rating };
+}
+
+function ratedOf(
+  { orgId }: AccountState,
+  period: UsagePeriod,
+  ranges: Ranges,
+  isAll: boolean,
+  catalogue: Catalogue,
+  plan: Plan,
+): Rated {
+  const { trial, zone } = period.tenure;
+  return { orgId, period, whole: period.whole, ranges, isAll, trial, zone, catalogue, plan };
+}
+
+function catalogueAsOf(core: Core, value: UsagePeriodRecord): Catalogue {
+  return core.fold.catalogueAsOf(value.catalogue_sequence);
+}
+
+function planIn(catalogue: Catalogue, { plan, plan_version }: UsagePeriodRecord): Plan {
+  return catalogue.plan(plan, plan_version) ?? catalogue.defaultPlan;
+}
+
+function periodOf(value: UsagePeriodRecord): UsagePeriod {
+  return {
+    startMs: value.start_ms,
+    endMs: value.end_ms,
+    whole: { startMs: value.whole_start_ms, endMs: value.whole_end_ms },
+    tenure: value.tenure,
+  };
+}
+
+export function coveredBy(value: UsagePeriodRecord | undefined): Ranges {
+  return joinRanges((value?.bills ?? []).flatMap(({ ranges }) => ranges.map(toInterval)));
+}
+
+export function toInterval({ start_ms, end_ms }: RangeDocument): Interval {
+  return { startMs: start_ms, endMs: end_ms };
+}
+
+export function toRange({ startMs, endMs }: Interval): RangeDocument {
+  return { start_ms: startMs, end_ms: endMs };
+}
+
+function billsOf({ stored }: Part): readonly Bill[] {
+  return stored?.value.bills ?? [];
+}
+
+function billOf(invoiceId: string, { added, rating }: Part, lines: Bill['lines']): Bill {
+  const ranges = added.map(toRange);
+  return { invoice_id: invoiceId, ranges, through_sequence: rating.through, lines };
+}
+
+function periodChange({ orgId }: AccountState, part: Part, bill: Bill): Change {
+  const { period, stored, plan, rating, added } = part;
+  const before = stored?.value;
+  const left = (before?.voided ?? []).flatMap((range) => without(toInterval(range), added));
+  const value: UsagePeriodRecord = {
+    start_ms: period.startMs,
+    end_ms: period.endMs,
+    whole_start_ms: period.whole.startMs,
+    whole_end_ms: period.whole.endMs,
+    tenure: period.tenure,
+    plan: plan.id,
+    plan_version: plan.version,
+    currency: plan.currency,
+    catalogue_sequence: before?.catalogue_sequence ?? rating.through,
+    bills: [...(before?.bills ?? []), bill],
+    voided: left.map(toRange),
+  };
+  return put(KIND, orgId, `${period.startMs}`, stored, value);
+}
