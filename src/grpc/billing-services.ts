@@ -5,6 +5,30 @@ import { InvoiceServiceService } from '../../generated/ts/tollgate/v1/invoice_se
 import { SubscriptionServiceService } from '../../generated/ts/tollgate/v1/subscription_service.js';
 import { listInvoices } from '../operations/billing/read-invoices.js';
 import {
+  createCreditGrant,
+  getCreditBalance,
+  listCreditGrants,
+  voidCreditGrant,
+} from '../operations/invoices/credit-grants.js';
+import {
+  createCreditNote,
+  getCreditNote,
+  listCreditNotes,
+} from '../operations/invoices/credit-notes.js';
+import {
+  deleteDraftInvoice,
+  finalizeInvoice,
+  generateInvoice,
+  previewInvoice,
+} from '../operations/invoices/generate-invoice.js';
+import { openInvoicePdf } from '../operations/invoices/invoice-pdf.js';
+import {
+  addInvoiceAdjustment,
+  markInvoicePaid,
+  markInvoiceUncollectible,
+} from '../operations/invoices/pay-invoice.js';
+import { voidInvoice } from '../operations/invoices/void-invoice.js';
+import {
   changeSubscription,
   previewSubscriptionChange,
 } from '../operations/subscriptions/change-subscription.js';
@@ -18,6 +42,7 @@ import {
   getSubscription,
   listSubscriptions,
 } from '../operations/subscriptions/read-subscriptions.js';
+import { quotaCalls } from './cold-services.js';
 import { type Edge, type SlowOperation, slowUnary } from './unary.js';
 
 export function addBillingServices(server: Server, edge: Edge): void {
@@ -37,6 +62,7 @@ function subscriptions(edge: Edge) {
     cancelSubscription: serve('CancelSubscription', cancelSubscription),
     resumeSubscription: serve('ResumeSubscription', resumeSubscription),
     suspendSubscription: serve('SuspendSubscription', suspendSubscription),
+    ...quotaCalls(serve),
   };
 }
 
@@ -44,6 +70,22 @@ function invoices(edge: Edge) {
   const serve = <Request, Reply>(method: string, operation: SlowOperation<Request, Reply>) =>
     slowUnary(edge, method, operation, 'InvoiceService');
   return {
+    generateInvoice: serve('GenerateInvoice', generateInvoice),
+    previewInvoice: serve('PreviewInvoice', previewInvoice),
     listInvoices: serve('ListInvoices', listInvoices),
+    finalizeInvoice: serve('FinalizeInvoice', finalizeInvoice),
+    deleteDraftInvoice: serve('DeleteDraftInvoice', deleteDraftInvoice),
+    voidInvoice: serve('VoidInvoice', voidInvoice),
+    markInvoicePaid: serve('MarkInvoicePaid', markInvoicePaid),
+    markInvoiceUncollectible: serve('MarkInvoiceUncollectible', markInvoiceUncollectible),
+    addInvoiceAdjustment: serve('AddInvoiceAdjustment', addInvoiceAdjustment),
+    createCreditNote: serve('CreateCreditNote', createCreditNote),
+    getCreditNote: serve('GetCreditNote', getCreditNote),
+    listCreditNotes: serve('ListCreditNotes', listCreditNotes),
+    createCreditGrant: serve('CreateCreditGrant', createCreditGrant),
+    listCreditGrants: serve('ListCreditGrants', listCreditGrants),
+    voidCreditGrant: serve('VoidCreditGrant', voidCreditGrant),
+    getCreditBalance: serve('GetCreditBalance', getCreditBalance),
+    getInvoicePdf: serve('GetInvoicePdf', openInvoicePdf()),
   };
 }

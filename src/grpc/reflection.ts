@@ -11,7 +11,10 @@ import { ReflectionService } from '@grpc/reflection';
 const IMAGE = new URL('../../generated/descriptors.binpb', import.meta.url);
 const SERVICES = [
   'tollgate.v1.MeteringService',
+  'tollgate.v1.CatalogService',
   'tollgate.v1.OrganizationService',
+  'tollgate.v1.SubscriptionService',
+  'tollgate.v1.InvoiceService',
   'grpc.health.v1.Health',
 ];
 

@@ -38,6 +38,8 @@ export interface RecordValues {
   /** A usage period that some invoice bills; id is its start. */
   usage_period: UsagePeriodRecord;
   invoice: InvoiceDocument;
+  /** Whose an invoice or credit note is: its id, where only that is known. */
+  locator: { readonly org_id: string };
   credit_note: CreditNoteRecord;
   credit_grant: CreditGrantRecord;
   /** The last number of a series; id `INV-2026`. */

@@ -66,6 +66,26 @@ export const planShape = z.strictObject({
 });
 export type PlanFields = z.output<typeof planShape>;
 
+/** The keys of a plan's document, in the order that they stand in. */
+export const PLAN_KEYS: readonly (keyof PlanDocument)[] = [
+  'id',
+  'name',
+  'currency',
+  'quotas',
+  'prices',
+  'base_interval',
+  'usage_interval',
+  'base_price',
+  'seat_price',
+  'included_seats',
+  'trial_days',
+  'features',
+  'org_id',
+  'self_serve',
+  'tax_rates',
+  'requires_payment_method',
+];
+
 export function toPlanDocument(
   fields: PlanFields,
   quotas: readonly QuotaDocument[],

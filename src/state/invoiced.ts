@@ -46,11 +46,15 @@ export function applyBilling(
     organisation.closedToMs = closedTo(records, orgId);
     return;
   }
-  const { closed_to_ms, through_sequence } = JSON.parse(value) as BillingRecord;
+  const { closed_to_ms, through_sequence, reopened_from_ms } = JSON.parse(value) as BillingRecord;
   const before = organisation.closedToMs;
   if (organisation.changedSequence <= through_sequence) organisation.changedFromMs = NONE_CHANGED;
   if (through_sequence < sequence - 1) {
     organisation.changedFromMs = Math.min(organisation.changedFromMs, before);
+    organisation.changedSequence = sequence;
+  }
+  if (reopened_from_ms !== null) {
+    organisation.changedFromMs = Math.min(organisation.changedFromMs, reopened_from_ms);
     organisation.changedSequence = sequence;
   }
   organisation.closedToMs = closed_to_ms;

@@ -17,7 +17,10 @@ export interface TaxRate {
 
 export type Sums = Pick<InvoiceDocument, 'subtotal' | 'taxes' | 'tax' | 'total'>;
 
-export function sumsOf(lines: readonly LineDocument[], rates: readonly TaxRate[]): Sums {
+export function sumsOf(
+  lines: readonly Pick<LineDocument, 'amount'>[],
+  rates: readonly TaxRate[],
+): Sums {
   const subtotal = lines.reduce((sum, { amount }) => sum + BigInt(amount), 0n);
   const taxes = rates.map((rate): TaxDocument => {
     const { units, scale } = decimal(rate.percent);

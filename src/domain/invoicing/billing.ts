@@ -14,6 +14,8 @@ export interface BillingRecord {
   readonly closed_to_ms: EpochMs;
   /** They have all usage up to this entry. */
   readonly through_sequence: Sequence;
+  /** Closed periods from here on lost a late bill with a voided invoice; null: none did. */
+  readonly reopened_from_ms: EpochMs | null;
   /** Stored invoices that are not finalised: their periods are taken. */
   readonly drafts: readonly DraftPeriod[];
 }

@@ -20,6 +20,8 @@ export interface CreditNoteRecord {
   readonly application: CreditApplication;
   readonly reason: string;
   readonly issue_ms: EpochMs;
+  /** What it became; '' but for CREDIT_BALANCE. */
+  readonly credit_grant_id: string;
 }
 
 export interface CreditGrantRecord {

@@ -96,6 +96,8 @@ export interface InvoiceDocument {
   readonly plan_version: number;
   readonly period_start_ms: EpochMs;
   readonly period_end_ms: EpochMs;
+  /** Its days are those of this zone. */
+  readonly zone: string;
   readonly currency: string;
   readonly lines: readonly LineDocument[];
   readonly subtotal: MinorText;

@@ -14,6 +14,7 @@ export interface NewInvoice {
   readonly plan: string;
   readonly planVersion: number;
   readonly period: Interval;
+  readonly zone: string;
   readonly currency: string;
   readonly lines: readonly LineDocument[];
   readonly taxRates: readonly TaxRate[];
@@ -41,6 +42,7 @@ export function newInvoice(given: NewInvoice): InvoiceDocument {
     plan_version: given.planVersion,
     period_start_ms: period.startMs,
     period_end_ms: period.endMs,
+    zone: given.zone,
     currency: given.currency,
     lines: given.lines,
     ...sumsOf(given.lines, given.taxRates),

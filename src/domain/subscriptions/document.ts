@@ -40,6 +40,8 @@ export interface SubscriptionRecord {
   readonly payment_method: string;
   /** Base price and seats are invoiced up to here. */
   readonly base_billed_to_ms: EpochMs;
+  /** Base periods before that whose invoice was voided: due again where somebody asks. */
+  readonly base_voided: readonly { readonly start_ms: EpochMs; readonly end_ms: EpochMs }[];
   /** When a cancellation takes effect; null where none is planned. */
   readonly cancel_at_ms: EpochMs | null;
   /** When it was asked for. */

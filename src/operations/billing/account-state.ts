@@ -34,7 +34,12 @@ export function isLive({ value }: Stored<'subscription'>): boolean {
   return LIVE_STATES.includes(value.state);
 }
 
-export const NOT_BILLED: BillingRecord = { closed_to_ms: 0, through_sequence: 0, drafts: [] };
+export const NOT_BILLED: BillingRecord = {
+  closed_to_ms: 0,
+  through_sequence: 0,
+  reopened_from_ms: null,
+  drafts: [],
+};
 
 /** From when on an organisation has something to bill: its making, or usage for a time before. */
 export function billedFrom(core: Core, { orgId, stored, billing }: AccountState): EpochMs {

@@ -56,7 +56,10 @@ export function nextBaseMs(value: SubscriptionRecord | undefined): EpochMs {
   return value.base_billed_to_ms;
 }
 
-/** Every base period that has begun by `atMs` and was not billed. */
+/**
+ * Every base period that has begun by `atMs` and was not billed; and, where an invoice is made in
+ * the place of a voided one, what that one had: it began then.
+ */
 export function billBase(
   core: Core,
   subscription: Stored<'subscription'> | undefined,
@@ -65,21 +68,31 @@ export function billBase(
   if (subscription === undefined) return NO_BASE;
   let { value } = subscription;
   const lines: LineDocument[] = [];
-  const fromMs = value.base_billed_to_ms;
+  let service: Interval | undefined;
+  const charge = (startMs: EpochMs, endMs: EpochMs) => {
+    const { seats, zone } = value;
+    const of = { startMs, endMs };
+    const whole = wholeBaseAt(value, startMs);
+    lines.push(...baseLines({ plan: planOf(core, value), seats, service: of, whole, zone }));
+    service = { startMs: service?.startMs ?? startMs, endMs };
+  };
+  for (const each of value.base_voided.filter(({ start_ms }) => start_ms === atMs)) {
+    charge(each.start_ms, each.end_ms);
+    const base_voided = value.base_voided.filter((other) => other !== each);
+    value = { ...value, base_voided };
+  }
   while (value.base_billed_to_ms <= atMs && !hasEnded(value, value.base_billed_to_ms)) {
     value = withPending(value);
     const period = basePeriodAt(value, value.base_billed_to_ms);
-    const service = { startMs: value.base_billed_to_ms, endMs: endOf(value, period) };
-    const whole = wholeBaseAt(value, service.startMs);
-    const { seats, zone } = value;
-    lines.push(...baseLines({ plan: planOf(core, value), seats, service, whole, zone }));
-    value = { ...value, base_billed_to_ms: service.endMs };
+    const endMs = endOf(value, period);
+    charge(value.base_billed_to_ms, endMs);
+    value = { ...value, base_billed_to_ms: endMs };
   }
-  if (value === subscription.value) return NO_BASE;
-  const { org_id, subscription_id, base_billed_to_ms: endMs } = value;
+  if (service === undefined) return NO_BASE;
+  const { org_id, subscription_id } = value;
   return {
     lines,
-    service: { startMs: fromMs, endMs },
+    service,
     changes: [put('subscription', org_id, subscription_id, subscription, value)],
   };
 }

@@ -12,6 +12,7 @@ import type {
 import { newInvoice } from '../../domain/invoicing/new-invoice.js';
 import { type Use, useCredit } from '../../domain/invoicing/use-credit.js';
 import type { Interval } from '../../domain/metering/calendar.js';
+import { tenureAt } from '../../domain/subscriptions/terms.js';
 import type { Change, Stored } from '../../ledger/ledger.js';
 import { create, put } from '../change.js';
 import { type Core, catalogueOf } from '../core.js';
@@ -74,6 +75,7 @@ export function documentOf(
     plan: plan.id,
     planVersion: plan.version,
     period: range,
+    zone: tenureAt(account.terms, range.startMs).document.zone,
     currency: plan.currency,
     lines: linesOf(billed),
     taxRates: own.length > 0 ? own : (plan.document.tax_rates ?? []),
@@ -132,9 +134,15 @@ export async function closingOf(
     series: isSkipped ? undefined : `INV-${year}`,
     changes: (number) => {
       const invoice = isSkipped ? closed : { ...closed, number: numberText('INV', year, number) };
-      return [put('invoice', orgId, invoiceId, draft, invoice), ...rest];
+      const located = draft === undefined ? [locator(orgId, invoiceId)] : [];
+      return [put('invoice', orgId, invoiceId, draft, invoice), ...located, ...rest];
     },
   };
+}
+
+/** Finds the organisation of an invoice by its id. */
+export function locator(orgId: string, id: string): Change {
+  return create('locator', '', id, { org_id: orgId });
 }
 
 export function numberText(series: string, year: number, number: number): string {
@@ -174,6 +182,7 @@ export function billingChange(
     closed_to_ms: Math.max(before.closed_to_ms, closedToMs ?? 0),
     // What came late is billed with a closing only.
     through_sequence: isClosing ? through : before.through_sequence,
+    reopened_from_ms: null,
     drafts: before.drafts.filter(({ invoice_id }) => invoice_id !== invoiceId),
   };
   return put('billing', orgId, '', billing, value);

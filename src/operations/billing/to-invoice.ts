@@ -7,6 +7,7 @@ import {
   InvoiceLineKind,
   type InvoiceParty,
   InvoiceState,
+  type Payment,
 } from '../../../generated/ts/tollgate/v1/invoice.js';
 import { PriceKind, type PriceTier } from '../../../generated/ts/tollgate/v1/price.js';
 import type { EpochMs } from '../../base/units.js';
@@ -16,6 +17,7 @@ import type {
   InvoiceKind as Kind,
   LineDocument,
   LineKind,
+  PaymentDocument,
   InvoiceState as State,
 } from '../../domain/invoicing/document.js';
 import type { PartyDocument, TierDocument } from '../../domain/plans/document.js';
@@ -97,13 +99,7 @@ export function toInvoice(document: InvoiceDocument, etag: string): Invoice {
     creditApplied: money(document.credit_applied),
     amountPaid: money(document.amount_paid),
     amountCredited: money(document.amount_credited),
-    payments: document.payments.map((payment) => ({
-      paymentId: payment.payment_id,
-      amount: money(payment.amount),
-      paidTime: toTimestamp(payment.paid_ms),
-      reference: payment.reference,
-      method: payment.method,
-    })),
+    payments: document.payments.map((payment) => toPayment(payment, currency)),
     creditNoteIds: [...document.credit_note_ids],
     stateReason: document.state_reason,
     uncollectibleTime: timeOf(document.uncollectible_ms),
@@ -166,4 +162,14 @@ export function toParty(party: PartyDocument | null): InvoiceParty | undefined {
 
 export function timeOf(ms: EpochMs | null) {
   return ms === null ? undefined : toTimestamp(ms);
+}
+
+export function toPayment(payment: PaymentDocument, currency: string): Payment {
+  return {
+    paymentId: payment.payment_id,
+    amount: formatMinor(BigInt(payment.amount), currency),
+    paidTime: toTimestamp(payment.paid_ms),
+    reference: payment.reference,
+    method: payment.method,
+  };
 }
