@@ -26,6 +26,8 @@ export const limits = {
   /** Events read one by one for a range or grouping that the totals cannot answer. */
   scanEvents: 50_000,
   estimateItems: 1000,
+  /** Events of a day and its windows that taking one back must look at; in slices. */
+  correctionEvents: 200_000,
 
   // Requests of the cold services.
   reasonChars: 256,

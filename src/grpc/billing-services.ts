@@ -1,9 +1,11 @@
-// SubscriptionService and InvoiceService: which operation serves which RPC.
+// SubscriptionService, InvoiceService and CorrectionService: which operation serves which RPC.
 
 import type { Server } from '@grpc/grpc-js';
+import { CorrectionServiceService } from '../../generated/ts/tollgate/v1/correction_service.js';
 import { InvoiceServiceService } from '../../generated/ts/tollgate/v1/invoice_service.js';
 import { SubscriptionServiceService } from '../../generated/ts/tollgate/v1/subscription_service.js';
 import { listInvoices } from '../operations/billing/read-invoices.js';
+import { amendEvent, voidEvent } from '../operations/corrections/correct.js';
 import {
   createCreditGrant,
   getCreditBalance,
@@ -42,17 +44,18 @@ import {
   getSubscription,
   listSubscriptions,
 } from '../operations/subscriptions/read-subscriptions.js';
-import { quotaCalls } from './cold-services.js';
+import { COUNTED, quotaCalls } from './cold-services.js';
 import { type Edge, type SlowOperation, slowUnary } from './unary.js';
 
 export function addBillingServices(server: Server, edge: Edge): void {
   server.addService(SubscriptionServiceService, subscriptions(edge));
   server.addService(InvoiceServiceService, invoices(edge));
+  server.addService(CorrectionServiceService, corrections(edge));
 }
 
 function subscriptions(edge: Edge) {
   const serve = <Request, Reply>(method: string, operation: SlowOperation<Request, Reply>) =>
-    slowUnary(edge, method, operation, 'SubscriptionService');
+    slowUnary(edge, method, operation, COUNTED);
   return {
     createSubscription: serve('CreateSubscription', createSubscription),
     getSubscription: serve('GetSubscription', getSubscription),
@@ -68,7 +71,7 @@ function subscriptions(edge: Edge) {
 
 function invoices(edge: Edge) {
   const serve = <Request, Reply>(method: string, operation: SlowOperation<Request, Reply>) =>
-    slowUnary(edge, method, operation, 'InvoiceService');
+    slowUnary(edge, method, operation, COUNTED);
   return {
     generateInvoice: serve('GenerateInvoice', generateInvoice),
     previewInvoice: serve('PreviewInvoice', previewInvoice),
@@ -87,5 +90,14 @@ function invoices(edge: Edge) {
     voidCreditGrant: serve('VoidCreditGrant', voidCreditGrant),
     getCreditBalance: serve('GetCreditBalance', getCreditBalance),
     getInvoicePdf: serve('GetInvoicePdf', openInvoicePdf()),
+  };
+}
+
+function corrections(edge: Edge) {
+  const serve = <Request, Reply>(method: string, operation: SlowOperation<Request, Reply>) =>
+    slowUnary(edge, method, operation, COUNTED);
+  return {
+    voidEvent: serve('VoidEvent', voidEvent),
+    amendEvent: serve('AmendEvent', amendEvent),
   };
 }

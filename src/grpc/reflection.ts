@@ -15,6 +15,7 @@ const SERVICES = [
   'tollgate.v1.OrganizationService',
   'tollgate.v1.SubscriptionService',
   'tollgate.v1.InvoiceService',
+  'tollgate.v1.CorrectionService',
   'grpc.health.v1.Health',
 ];
 

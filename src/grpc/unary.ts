@@ -71,16 +71,18 @@ function saysState(error: unknown): boolean {
   return error instanceof Refusal && OF_STATE.has(error.status);
 }
 
+const ADMINISTRATIVE = 'administrative';
+
 /** For operations that work in slices: reads that may take long. */
 export function slowUnary<Request, Reply>(
   edge: Edge,
   method: string,
   operation: SlowOperation<Request, Reply>,
-  /** What its calls are counted under. */
-  counted = method,
+  /** Of an administrative service: eighty methods would be too many series, so they share one. */
+  service = '',
 ): handleUnaryCall<Request, Reply> {
   const { core } = edge;
-  const finish = finisher<Request, Reply>(edge, method, counted);
+  const finish = finisher<Request, Reply>(edge, method, service === '' ? method : ADMINISTRATIVE);
   return (call, callback) => {
     const startedMs = start(edge);
     // What is refused before the first await is refused like the rest.

@@ -3,6 +3,7 @@
 import type { BillingRecord, UsagePeriodRecord } from '../domain/invoicing/billing.js';
 import type { CreditGrantRecord, CreditNoteRecord } from '../domain/invoicing/credit.js';
 import type { InvoiceDocument } from '../domain/invoicing/document.js';
+import type { CorrectionRecord } from '../domain/metering/correction.js';
 import type { OrganisationRecord, OverrideRecord } from '../domain/organisations/document.js';
 import type {
   Head,
@@ -38,6 +39,10 @@ export interface RecordValues {
   /** A usage period that some invoice bills; id is its start. */
   usage_period: UsagePeriodRecord;
   invoice: InvoiceDocument;
+  /** An event that is taken back; id is its sequence. */
+  correction: CorrectionRecord;
+  /** The event that another one took the place of; id is the sequence of that other one. */
+  amendment: { readonly event_id: string };
   /** Whose an invoice or credit note is: its id, where only that is known. */
   locator: { readonly org_id: string };
   credit_note: CreditNoteRecord;

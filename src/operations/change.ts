@@ -84,7 +84,15 @@ async function planOrRepeat<Reply>(
 }
 
 function requestOf<Reply>({ request, orgId, action }: Changing<Reply>): Transaction['request'] {
-  const { requestId, ...body } = request;
+  return identified(action, orgId, request);
+}
+
+/** What a repeat of a request is known by; undefined where nothing makes it one. */
+export function identified(
+  action: string,
+  orgId: string,
+  { requestId, ...body }: { readonly requestId: string },
+): Transaction['request'] {
   if (requestId === '') return undefined;
   const text = JSON.stringify([action, body], (_, value: unknown) => {
     if (typeof value === 'bigint') return `${value}`;
@@ -123,7 +131,7 @@ function etagMismatch(): Refusal {
   return new Refusal('ABORTED', 'ETAG_MISMATCH', text);
 }
 
-function requestReused(requestId: string): Refusal {
+export function requestReused(requestId: string): Refusal {
   const text = `request_id ${JSON.stringify(requestId)} was used with another request`;
   return new Refusal('ALREADY_EXISTS', 'REQUEST_ID_REUSED', text);
 }

@@ -12,8 +12,8 @@ import type { Labels, RecordEntry } from '../journal/entry.js';
 import { decodeEntry } from '../journal/entry-codec.js';
 import { limits } from '../limits.js';
 import type { Account } from '../state/account.js';
-import { labelText } from '../state/fold.js';
 import { eventIdKey } from '../state/id-key.js';
+import { labelText } from '../state/label-text.js';
 import { LABEL_SETS_PER_PAGE } from '../state/tables.js';
 import type { LabelSet } from '../state/values.js';
 import { type Core, catalogueOf, isUnknownOrganisation, unknownOrganisationText } from './core.js';
@@ -76,6 +76,8 @@ export type Verdict = Rejection | Duplicate | Denied | Recordable;
 export interface CheckOptions {
   readonly enforce: boolean;
   readonly nowMs: EpochMs;
+  /** An event in the place of one that was accepted: at least as old as that one. */
+  readonly noOlderThanMs?: EpochMs;
   /** What earlier events of the same command will change; this one is added. */
   readonly pending?: Pending;
 }
@@ -90,7 +92,7 @@ export function checkEvent(core: Core, event: ParsedEvent, options: CheckOptions
     return { kind: 'duplicate', ...readFirst(core, found.sequence) };
   }
   const eventTimeMs = event.eventTimeMs ?? nowMs;
-  const timeFault = checkTime(core, eventTimeMs, nowMs);
+  const timeFault = checkTime(core, eventTimeMs, nowMs, options.noOlderThanMs);
   if (timeFault !== undefined) return timeFault;
   return checkAgainstCatalogue(core, event, options, { eventId, idKey, eventTimeMs });
 }
@@ -228,9 +230,14 @@ function subjectOf(meter: Meter, event: ParsedEvent): string {
   return '';
 }
 
-function checkTime(core: Core, eventTimeMs: EpochMs, nowMs: EpochMs): Rejection | undefined {
+function checkTime(
+  core: Core,
+  eventTimeMs: EpochMs,
+  nowMs: EpochMs,
+  noOlderThanMs = Number.POSITIVE_INFINITY,
+): Rejection | undefined {
   const { eventPastMs, eventFutureMs } = core.settings;
-  if (eventTimeMs < nowMs - eventPastMs) {
+  if (eventTimeMs < Math.min(nowMs - eventPastMs, noOlderThanMs)) {
     const text = `event_time is more than ${eventPastMs / DAY_MS} days old`;
     return rejected(Outcome.OUTCOME_TOO_OLD, 'OUT_OF_RANGE', 'EVENT_TOO_OLD', text);
   }

@@ -17,6 +17,7 @@ import type { Meter } from '../domain/metering/meter.js';
 import type { Plan } from '../domain/plans/catalogue.js';
 import { type Price, type PriceVersion, priceFor, versionAt } from '../domain/pricing/price.js';
 import { AMOUNT_SCALE, isLinear, rateDue, type UsageSoFar } from '../domain/pricing/rate.js';
+import type { RecordEntry } from '../journal/entry.js';
 import type { Account } from '../state/account.js';
 import { labelsOf, readCells, readLevels } from '../state/totals.js';
 import type { Core } from './core.js';
@@ -78,6 +79,31 @@ export function estimateAmount(
     }
   }
   return fractionToDecimal(sum, AMOUNT_SCALE);
+}
+
+/**
+ * What a month costs less without one of its events, 0 or negative. SUM and COUNT only: what others
+ * come to depends on all events of the month.
+ */
+export function estimateRemoval(
+  core: Core,
+  account: Account,
+  plan: Plan,
+  meter: Meter,
+  event: RecordEntry,
+): Decimal | undefined {
+  const { quanta, rollup, eventTimeMs: pricedMs } = event;
+  if (!addsUp(meter)) return undefined;
+  const prices = plan.prices.get(meter.key) ?? NO_PRICES;
+  const dimensions = new Map(rollup);
+  const price = priceFor(prices, dimensions, pricedMs);
+  const rate = rateOf(meter, price && versionAt(price, pricedMs));
+  if (rate === undefined) return undefined;
+  const place = price ?? unpricedPlace(meter, dimensions);
+  const { quanta: used, events } = usedUnder(core, account, meter, place, { prices, pricedMs });
+  const before = rate.amountOf({ quanta: used, events });
+  const after = rate.amountOf({ quanta: used - quanta, events: events - 1 });
+  return fractionToDecimal(subtractFractions(after, before), AMOUNT_SCALE);
 }
 
 /** The invoice shows unpriced usage by label set. */

@@ -11,7 +11,7 @@ import type { Rule, Window } from '../domain/quota/rule.js';
 import type { CounterChange } from '../journal/entry.js';
 import type { Account } from '../state/account.js';
 import { mayHaveDropped, seenMark, takesWindow, windowOf } from '../state/counter.js';
-import { labelText } from '../state/fold.js';
+import { labelText } from '../state/label-text.js';
 import { keys } from '../state/tables.js';
 import { labelsOf, onGrid, readCells } from '../state/totals.js';
 import type { Counter, CounterWindow } from '../state/values.js';

@@ -17,7 +17,7 @@ import {
 import type { Meter } from '../domain/metering/meter.js';
 import { limits } from '../limits.js';
 import type { Account } from '../state/account.js';
-import { QUARTER_MS } from '../state/fold.js';
+import { QUARTER_MS } from '../state/label-text.js';
 import { type Answer, type Core, catalogueOf } from './core.js';
 import {
   checkMeter,
@@ -180,8 +180,9 @@ function* windowsOf({ range, unit, zone }: Cut, used: Range): Generator<Range> {
   }
 }
 
+/** What was recorded of an archived meter stays readable. */
 function metersOf(core: Core, keys: readonly string[]): readonly Meter[] {
-  const { meters } = catalogueOf(core);
+  const { everyMeter: meters } = catalogueOf(core);
   const asked = keys.length === 0 ? [...meters.keys()] : [...new Set(keys)];
   return asked.sort().map((key) => {
     const meter = meters.get(key);

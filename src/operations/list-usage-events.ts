@@ -7,6 +7,7 @@ import type {
 import type { RecordedEvent } from '../../generated/ts/tollgate/v1/usage_event.js';
 import { formatUnits } from '../base/decimal.js';
 import { hash32 } from '../base/hash.js';
+import type { CorrectionRecord } from '../domain/metering/correction.js';
 import type { Match } from '../domain/metering/dimensions.js';
 import { matches } from '../domain/metering/dimensions.js';
 import { parseRunText } from '../domain/metering/run-units.js';
@@ -46,7 +47,7 @@ export async function listUsageEvents(
   const start = placeOf(token) ?? { timeMs: toMs, sequence: 0 };
   let last: EventPlace | undefined;
   let scanned = 0;
-  await readEvents(core, account, fromMs, start, ({ entry, place }) => {
+  await readEvents(core, account, fromMs, start, ({ entry, place, correction }) => {
     // A full page, or a long search through events that the filter leaves out: go on from here.
     if (reply.events.length === size || scanned++ === limits.scanEvents) {
       if (last !== undefined) {
@@ -57,7 +58,7 @@ export async function listUsageEvents(
     last = place;
     const wanted = request.meter === '' || entry.meter === request.meter;
     if (wanted && matches(filter, new Map(entry.labels))) {
-      reply.events.push(toRecordedEvent(core, entry, place.sequence));
+      reply.events.push(toRecordedEvent(core, entry, place.sequence, correction));
     }
     return 'more';
   });
@@ -87,12 +88,17 @@ function placeOf(token: readonly (string | number)[] | undefined): EventPlace | 
   return { timeMs: Number(token[0]), sequence: Number(token[1]) };
 }
 
-function toRecordedEvent(core: Core, entry: RecordEntry, sequence: number): RecordedEvent {
+function toRecordedEvent(
+  core: Core,
+  entry: RecordEntry,
+  sequence: number,
+  correction: CorrectionRecord | undefined,
+): RecordedEvent {
   return {
     orgId: entry.orgId,
     eventId: entry.eventId,
     meter: entry.meter,
-    unit: catalogueOf(core).meters.get(entry.meter)?.unit ?? '',
+    unit: catalogueOf(core).everyMeter.get(entry.meter)?.unit ?? '',
     quantity: formatUnits(entry.quanta, entry.scale),
     run: parseRunText(entry.amountText),
     eventTime: toTimestamp(entry.eventTimeMs),
@@ -102,8 +108,15 @@ function toRecordedEvent(core: Core, entry: RecordEntry, sequence: number): Reco
     late: entry.late,
     catalogueVersion: BigInt(entry.catalogueVersion),
     reservationId: entry.reservationId,
-    voided: false,
-    replacesEventId: '',
-    replacedByEventId: '',
+    voided: correction !== undefined,
+    replacesEventId: replacedBy(core, entry.orgId, sequence),
+    replacedByEventId: correction?.replacement_id ?? '',
   };
+}
+
+function replacedBy(core: Core, orgId: string, sequence: number): string {
+  const { records } = core.fold;
+  if (records.count('amendment', orgId) === 0) return '';
+  const record = records.get('amendment', orgId, `${sequence}`);
+  return record === undefined ? '' : (JSON.parse(record.value) as { event_id: string }).event_id;
 }

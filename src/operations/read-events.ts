@@ -3,10 +3,12 @@
 // while the event loop turns, since runs may be merged or dropped meanwhile.
 
 import type { EpochMs } from '../base/units.js';
+import type { CorrectionRecord } from '../domain/metering/correction.js';
 import type { RecordEntry } from '../journal/entry.js';
 import { decodeEntry } from '../journal/entry-codec.js';
 import { limits } from '../limits.js';
 import type { Account } from '../state/account.js';
+import { CORRECTION } from '../state/apply-correction.js';
 import type { EventPlace } from '../state/index/event-tail.js';
 import { openPace } from '../state/index/pace.js';
 import type { Core } from './core.js';
@@ -15,6 +17,8 @@ export interface StoredEvent {
   readonly entry: RecordEntry;
   readonly place: EventPlace;
   readonly crc: number;
+  /** What took it back by the time that the reading began. */
+  readonly correction: CorrectionRecord | undefined;
 }
 
 const CHUNK = 256;
@@ -30,6 +34,7 @@ export async function readEvents(
   const pace = openPace(core.clock, () => limits.sliceMs);
   const { number } = account.organisation;
   const upTo = core.journal.lastSequence();
+  const hasCorrections = core.fold.records.count(CORRECTION, account.organisation.orgId) > 0;
   let from = before;
   for (;;) {
     const places = takeChunk(core, number, fromMs, from);
@@ -38,7 +43,8 @@ export async function readEvents(
       const { body, crc } = core.journal.read(place.sequence);
       const entry = decodeEntry(body);
       if (entry.kind !== 'record') throw new Error(`sequence ${place.sequence} is no event`);
-      if (visit({ entry, place, crc }) === 'stop') return;
+      const correction = hasCorrections ? correctionOf(core, entry.orgId, place) : undefined;
+      if (visit({ entry, place, crc, correction }) === 'stop') return;
       if (pace.due()) await pace.turn();
     }
     const last = places.at(-1);
@@ -59,4 +65,13 @@ function takeChunk(
     if (places.length === CHUNK) break;
   }
   return places;
+}
+
+function correctionOf(
+  core: Core,
+  orgId: string,
+  { sequence }: EventPlace,
+): CorrectionRecord | undefined {
+  const record = core.fold.records.get(CORRECTION, orgId, `${sequence}`);
+  return record && (JSON.parse(record.value) as CorrectionRecord);
 }

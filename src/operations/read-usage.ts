@@ -11,12 +11,14 @@ import {
   type Level,
   mergeCell,
 } from '../domain/metering/cell.js';
+import type { CorrectionRecord } from '../domain/metering/correction.js';
 import type { Meter } from '../domain/metering/meter.js';
 import type { Labels } from '../journal/entry.js';
 import { limits } from '../limits.js';
 import type { Account } from '../state/account.js';
-import { labelText, QUARTER_MS } from '../state/fold.js';
+import { CORRECTION } from '../state/apply-correction.js';
 import { eventIdKey } from '../state/id-key.js';
+import { labelText, QUARTER_MS } from '../state/label-text.js';
 import { labelsOf, readCells, readLevels } from '../state/totals.js';
 import { readFirst } from './check-event.js';
 import type { Core } from './core.js';
@@ -71,6 +73,8 @@ export function beginUsage(
   if (!whole) {
     const cells = readCells(core.fold, account, key, aggregation, innerStart, innerEnd);
     for (const [id, cell] of cells) {
+      // All of its events were taken back.
+      if (cell.count === 0) continue;
       const labels = new Map(labelsOf(core.fold, account, key, id));
       mergeCell(groups.at(project(keys, labels)).cell, cell, aggregation);
     }
@@ -140,9 +144,10 @@ async function addEvents(
 ): Promise<void> {
   let scanned = 0;
   const before = { timeMs: range.endMs, sequence: 0 };
-  await readEvents(core, account, range.startMs, before, ({ entry, place, crc }) => {
+  await readEvents(core, account, range.startMs, before, ({ entry, place, crc, correction }) => {
     if (++scanned > limits.scanEvents) throw tooManyEvents();
     if (entry.meter !== meter.key || place.sequence > through) return 'more';
+    if (correction !== undefined && correctedBy(core, correction) <= through) return 'more';
     // Under the labels that the totals have it under: some may stand as `other`.
     const labels = new Map(kept ? entry.rollup : entry.labels);
     const { cell } = groups.at(project(keys, labels));
@@ -150,6 +155,11 @@ async function addEvents(
     addEvent(cell, entry, place.sequence, (first ^ crc) >>> 0, (second + crc) >>> 0);
     return 'more';
   });
+}
+
+/** The entry that took an event back. */
+function correctedBy(core: Core, { org_id, event_sequence }: CorrectionRecord): Sequence {
+  return core.fold.records.sequence(CORRECTION, org_id, `${event_sequence}`);
 }
 
 function tooManyEvents() {
@@ -211,9 +221,10 @@ async function latestLevels(
   if (gridMs === endMs) return latest;
   const before = { timeMs: endMs, sequence: 0 };
   let scanned = 0;
-  await readEvents(core, account, gridMs, before, ({ entry, place }) => {
+  await readEvents(core, account, gridMs, before, ({ entry, place, correction }) => {
     if (++scanned > limits.scanEvents) throw tooManyEvents();
     if (entry.meter !== meter.key || place.sequence > through) return 'more';
+    if (correction !== undefined && correctedBy(core, correction) <= through) return 'more';
     const level = { ...place, quanta: entry.quanta };
     if (isLater(level, latest.get(entry.subject)?.level)) {
       latest.set(entry.subject, { level, labelSet: undefined });

@@ -4,9 +4,10 @@
 
 import { assert, present, unreachable } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
-import { DAY_MS, type EpochMs, MINUTE_MS, type Sequence } from '../base/units.js';
+import { DAY_MS, type EpochMs, type Sequence } from '../base/units.js';
 import { intervalAt, UTC } from '../domain/metering/calendar.js';
-import { addEvent, type Cell, emptyCell, isLater } from '../domain/metering/cell.js';
+import { addEvent, type Cell, emptyCell } from '../domain/metering/cell.js';
+import type { CorrectionRecord } from '../domain/metering/correction.js';
 import { newOrganisation } from '../domain/organisations/document.js';
 import type { CatalogueDocument } from '../domain/plans/document.js';
 import type {
@@ -14,7 +15,6 @@ import type {
   EndEntry,
   Entry,
   HoldItem,
-  Labels,
   LedgerEntry,
   LedgerWrite,
   RecordEntry,
@@ -22,6 +22,7 @@ import type {
 import { CHAIN_START } from '../journal/ledger-codec.js';
 import type { Account, MeterAccount, PagePointer } from './account.js';
 import { type Accounts, openAccounts } from './accounts.js';
+import { applyCorrection, CORRECTION } from './apply-correction.js';
 import { type CatalogueState, openCatalogueState } from './catalogue-state.js';
 import { applyChange, seenMark } from './counter.js';
 import { addedCounters } from './hold-rules.js';
@@ -31,13 +32,14 @@ import { importWrites } from './import-writes.js';
 import type { Indexes } from './index/indexes.js';
 import { applyBilling, BILLING, closedTo, noteChanged } from './invoiced.js';
 import { kept } from './kept.js';
+import { labelText, QUARTER_MS } from './label-text.js';
 import { AUDIT, openRecords, type Records } from './records.js';
 import { saveNote } from './save-note.js';
 import type { Store } from './store.js';
+import { applyLevel, markSeen } from './subjects.js';
 import { type Bucket, keys, LABEL_SETS_PER_PAGE, openTables, type Tables } from './tables.js';
 import { type Hold, type LabelSet, NONE_CHANGED, type Page } from './values.js';
 
-export const QUARTER_MS = 15 * MINUTE_MS;
 const ORGANISATION = 'organization';
 
 /** What the caller found already, so that applying need not look again. */
@@ -66,14 +68,6 @@ export interface Fold extends Omit<Accounts, 'counterToChange'>, Omit<CatalogueS
   readonly apply: (entry: Entry, sequence: Sequence, crc: number, hint?: Hint) => void;
   /** Adds the entry's ids to the indexes only: replay of what LMDB covers already. */
   readonly index: (entry: Entry, sequence: Sequence, hint?: Hint) => void;
-}
-
-/** Text of a label set, which finds its id. */
-export function labelText(labels: Labels): string {
-  const first = labels[0];
-  if (first === undefined) return '';
-  if (labels.length === 1) return `${first[0]}\u0002${first[1]}`;
-  return labels.map(([key, value]) => `${key}\u0002${value}`).join('\u0001');
 }
 
 export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
@@ -160,7 +154,7 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     addEvent(cellOf(at.quarter.page, id), entry, sequence, hashLow, hashHigh);
     widen(at, quarterMs);
     noteChanged(tables, of.organisation, eventTimeMs, sequence);
-    if (entry.aggregation === 'LAST') applyLevel(of, at, entry, sequence);
+    if (entry.aggregation === 'LAST') applyLevel(tables, of, at, entry, sequence);
     applyCounters(of, entry, sequence);
   }
 
@@ -174,13 +168,15 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
 
   function applyCounters(of: Account, entry: RecordEntry, sequence: Sequence): void {
     const { meter } = entry;
+    const { number } = of.organisation;
     const raised = entry.counters.map((change) => {
       const { combination, scopeValues } = change;
       const target = counterToChange(of, meter, combination, scopeValues);
       const window = applyChange(target, change, entry, sequence);
       if (entry.aggregation === 'UNIQUE') {
         const marks = target.windows.map(seenMark);
-        markSeen(of, meter, combination, scopeValues, entry.subject, seenMark(window), marks);
+        const key = keys.seen(number, meter, combination, scopeValues, entry.subject);
+        markSeen(tables, key, seenMark(window), marks);
       }
       return window;
     });
@@ -192,42 +188,6 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
       }
       window.raised.push(percent);
     }
-  }
-
-  function markSeen(
-    of: Account,
-    meter: string,
-    combination: string,
-    scopeValues: string,
-    value: string,
-    mark: string,
-    live: readonly string[],
-  ): void {
-    const key = keys.seen(of.organisation.number, meter, combination, scopeValues, value);
-    const seen = tables.seen.get(key);
-    if (seen === undefined) {
-      tables.seen.add({ key, ...kept(), marks: [mark] });
-      return;
-    }
-    if (seen.marks.includes(mark)) return;
-    tables.seen.touch(seen);
-    seen.marks = [mark, ...seen.marks.filter((each) => live.includes(each))];
-  }
-
-  function applyLevel(of: Account, at: MeterAccount, entry: RecordEntry, sequence: Sequence): void {
-    if (!at.levels?.live) {
-      const key = keys.levels(of.organisation.number, entry.meter);
-      at.levels =
-        tables.levels.get(key) ??
-        tables.levels.add({ key, ...kept(), sources: new Map(), total: 0n });
-    }
-    const { subject, eventTimeMs: timeMs, quanta, labels } = entry;
-    const before = at.levels.sources.get(subject);
-    const level = { timeMs, sequence, quanta, labels };
-    if (!isLater(level, before)) return;
-    tables.levels.touch(at.levels);
-    at.levels.sources.set(subject, level);
-    at.levels.total += quanta - (before?.quanta ?? 0n);
   }
 
   function applyCatalogue({ document, atMs }: CatalogueEntry, sequence: Sequence): void {
@@ -245,6 +205,7 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     for (const write of writes) {
       records.put(write, sequence);
       if (write.kind === BILLING) applyBilling(tables, records, write, sequence);
+      if (write.kind === CORRECTION) applyVoid(write, sequence);
     }
     const changed = catalogues.changed(writes, atMs, organisations === 0, sequence);
     if (changed === 'nothing') return;
@@ -252,6 +213,12 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     for (const hold of holds.all()) {
       if (changed === 'everything' || touched.has(hold.orgId)) reserveInNewRules(hold);
     }
+  }
+
+  function applyVoid({ value }: LedgerWrite, sequence: Sequence): void {
+    const record = JSON.parse(value) as CorrectionRecord;
+    const { organisation } = applyCorrection(tables, accounts, record);
+    noteChanged(tables, organisation, record.event_time_ms, sequence);
   }
 
   function applyOrganisation(orgId: string, number: number, atMs: EpochMs, at: Sequence): void {

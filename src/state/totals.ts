@@ -7,7 +7,8 @@ import { type Cell, emptyCell, isLater, type Level, mergeCell } from '../domain/
 import type { Aggregation } from '../domain/metering/meter.js';
 import type { Labels } from '../journal/entry.js';
 import type { Account } from './account.js';
-import { type Fold, QUARTER_MS } from './fold.js';
+import type { Fold } from './fold.js';
+import { QUARTER_MS } from './label-text.js';
 import { type Bucket, keys, LABEL_SETS_PER_PAGE } from './tables.js';
 
 export function onGrid(atMs: EpochMs): boolean {

@@ -191,7 +191,10 @@ function join(meter: Meter, draft: Draft, part: UsagePart): void {
       return;
     case 'UNIQUE':
       for (const value of part.values ?? []) draft.values.add(value);
-      draft.quanta = part.values === undefined ? part.quanta : BigInt(draft.values.size);
+      draft.quanta =
+        part.values === undefined
+          ? maxQuanta(draft.quanta, part.quanta)
+          : BigInt(draft.values.size);
   }
 }
 

@@ -1,7 +1,7 @@
 // An invoice as it would be made now: its lines and sums, and what the ledger changes with it.
 // Composed the same for a preview, a draft and a closing; only the last commits what it covers.
 
-import type { EpochMs } from '../../base/units.js';
+import type { EpochMs, Sequence } from '../../base/units.js';
 import type { BillingRecord } from '../../domain/invoicing/billing.js';
 import type { CreditGrantRecord } from '../../domain/invoicing/credit.js';
 import type {
@@ -81,10 +81,15 @@ export function documentOf(
     taxRates: own.length > 0 ? own : (plan.document.tax_rates ?? []),
     customer: organisation?.party ?? null,
     seller: catalogueOf(core).settings.seller ?? null,
-    through: usage.through,
+    through: createdMs === null ? lastOf(linesOf(billed)) : usage.through,
     baseService: base.service,
     createdMs,
   });
+}
+
+/** A preview looks at what it shows. */
+function lastOf(lines: readonly LineDocument[]): Sequence {
+  return lines.reduce((last, { last_sequence }) => Math.max(last, last_sequence), 0);
 }
 
 /** What is committed with a closing. */
