@@ -115,12 +115,11 @@ export function openCatalogueState(tables: Tables, records: Records): CatalogueS
   }
 
   function catalogueAsOf(sequence: Sequence): Catalogue {
-    const now = present(catalogue, 'the catalogue');
-    if (sequence >= changedSequence) return now;
+    if (sequence >= changedSequence) return present(catalogue, 'the catalogue');
     const remembered = earlier.get(sequence);
     if (remembered !== undefined) return remembered;
     if (earlier.size >= EARLIER_REMEMBERED) earlier.clear();
-    const made = compileCatalogue(partsOf(records, sequence), now.version);
+    const made = compileAsOf(records, sequence);
     earlier.set(sequence, made);
     return made;
   }
@@ -179,6 +178,11 @@ export function openCatalogueState(tables: Tables, records: Records): CatalogueS
       return shared ? 'everything' : orgIds.length > 0 ? 'terms' : 'nothing';
     },
   };
+}
+
+/** The catalogue as it was right after an entry. */
+export function compileAsOf(records: Records, sequence: Sequence): Catalogue {
+  return compileCatalogue(partsOf(records, sequence), sequence);
 }
 
 function commonTerms(catalogue: Catalogue): CompiledTerms {

@@ -17,6 +17,8 @@ export interface Checkpointed {
 export interface Checkpoints {
   /** One at a time. A failed one is tried again with the same values. */
   readonly run: () => Promise<Checkpointed>;
+  /** While nothing is to be stored: what reading has brought into memory leaves it again. */
+  readonly tidy: () => void;
   /** Every entry up to here is in LMDB. */
   readonly applied: () => Sequence;
 }
@@ -53,6 +55,9 @@ export function openCheckpoints(options: CheckpointOptions): Checkpoints {
       applied = sequence;
       store.sweep(limits.residentValues);
       return { values: capture.values.length, sequence };
+    },
+    tidy() {
+      if (pending === undefined) store.sweep(limits.residentValues);
     },
     applied: () => applied,
   };

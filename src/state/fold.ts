@@ -8,7 +8,6 @@ import { DAY_MS, type EpochMs, type Sequence } from '../base/units.js';
 import { intervalAt, UTC } from '../domain/metering/calendar.js';
 import { addEvent, type Cell, emptyCell } from '../domain/metering/cell.js';
 import type { CorrectionRecord } from '../domain/metering/correction.js';
-import { newOrganisation } from '../domain/organisations/document.js';
 import type { CatalogueDocument } from '../domain/plans/document.js';
 import type {
   CatalogueEntry,
@@ -28,19 +27,17 @@ import { applyChange, seenMark } from './counter.js';
 import { addedCounters } from './hold-rules.js';
 import { type Holds, openHolds } from './holds.js';
 import { eventIdKey, requestIdKey, reservationIdKey } from './id-key.js';
-import { importWrites } from './import-writes.js';
+import { importWrites, organisationWrites } from './import-writes.js';
 import type { Indexes } from './index/indexes.js';
 import { applyBilling, BILLING, closedTo, noteChanged } from './invoiced.js';
 import { kept } from './kept.js';
 import { labelText, QUARTER_MS } from './label-text.js';
-import { AUDIT, openRecords, type Records } from './records.js';
+import { AUDIT, auditId, openRecords, type Records } from './records.js';
 import { saveNote } from './save-note.js';
 import type { Store } from './store.js';
 import { applyLevel, markSeen } from './subjects.js';
 import { type Bucket, keys, LABEL_SETS_PER_PAGE, openTables, type Tables } from './tables.js';
 import { type Hold, type LabelSet, NONE_CHANGED, type Page } from './values.js';
-
-const ORGANISATION = 'organization';
 
 /** What the caller found already, so that applying need not look again. */
 export interface Hint {
@@ -197,7 +194,7 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
 
   function applyLedger(entry: LedgerEntry, sequence: Sequence): void {
     applyWrites(entry.writes, entry.atMs, sequence);
-    records.append(AUDIT, entry.orgId, `${sequence}`);
+    records.append(AUDIT, entry.orgId, auditId(sequence, catalogues.catalogue()?.version ?? 0));
     saveNote(tables, keys.chain, 0, entry.chain);
   }
 
@@ -228,10 +225,7 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     tables.organisations.add({ key, ...kept(), orgId, number, closedToMs, ...nothing });
     organisations = number;
     saveNote(tables, keys.organisations, number, '');
-    if (records.version(ORGANISATION, '', orgId) > 0) return;
-    const value = JSON.stringify(newOrganisation(orgId, atMs));
-    const write = { kind: ORGANISATION, orgId: '', id: orgId, version: 1, previous: 0, value };
-    records.put(write, at);
+    for (const write of organisationWrites(records, orgId, atMs)) records.put(write, at);
   }
 
   function reserveInNewRules(hold: Hold): void {

@@ -1,6 +1,7 @@
 // A file's catalogue as ledger writes: against the records as they stand, or none.
 
 import type { EpochMs } from '../base/units.js';
+import { newOrganisation } from '../domain/organisations/document.js';
 import type { CatalogueDocument } from '../domain/plans/document.js';
 import { type Change, importCatalogue, type Known } from '../domain/plans/import-catalogue.js';
 import type { LedgerWrite } from '../journal/entry.js';
@@ -33,4 +34,15 @@ export function toWrite(records: Records, { kind, orgId, id, value }: Change): L
     previous: records.sequence(kind, orgId, id),
     value: value === undefined ? '' : JSON.stringify(value),
   };
+}
+
+/** An organisation that is first seen by its usage is in the ledger with it. */
+export function organisationWrites(
+  records: Records,
+  orgId: string,
+  atMs: EpochMs,
+): readonly LedgerWrite[] {
+  const kind = 'organization';
+  if (records.version(kind, '', orgId) > 0) return [];
+  return [toWrite(records, { kind, orgId: '', id: orgId, value: newOrganisation(orgId, atMs) })];
 }

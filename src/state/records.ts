@@ -17,14 +17,27 @@ export interface RecordId {
 
 /** Stands for all organisations in a list. */
 export const EVERY_ORGANISATION = '*';
-/** The list of the ledger entries themselves, by sequence. */
+/** The list of the ledger entries themselves. */
 export const AUDIT = 'audit';
+
+/** An entry's place in that list: its sequence, and the catalogue's version from it on. */
+export function auditId(sequence: Sequence, catalogueVersion: number): string {
+  return `${sequence}.${catalogueVersion}`;
+}
+
+export function readAuditId(id: string): readonly [sequence: Sequence, catalogueVersion: number] {
+  const [sequence = '', version = ''] = id.split('.');
+  return [Number(sequence), Number(version)];
+}
+
 const IDS_PER_PAGE = 256;
 const SEPARATOR = '\u0004';
 
 export interface Records {
   /** Undefined where it never was, or was removed. */
   readonly get: (kind: string, orgId: string, id: string) => LedgerRecord | undefined;
+  /** The same, to read it once: it does not stay in memory. */
+  readonly peek: (kind: string, orgId: string, id: string) => LedgerRecord | undefined;
   /** Of a record that was removed too; 0 where it never was. */
   readonly version: (kind: string, orgId: string, id: string) => number;
   readonly sequence: (kind: string, orgId: string, id: string) => Sequence;
@@ -70,6 +83,10 @@ export function openRecords(tables: Tables): Records {
   return {
     get(kind, orgId, id) {
       const found = find(kind, orgId, id);
+      return found === undefined || found.value === '' ? undefined : found;
+    },
+    peek(kind, orgId, id) {
+      const found = records.peek(keys.record(kind, orgId, id));
       return found === undefined || found.value === '' ? undefined : found;
     },
     version: (kind, orgId, id) => find(kind, orgId, id)?.version ?? 0,

@@ -10,7 +10,7 @@ import type { Pace } from './index/pace.js';
 import { type CapturedValue, openValue, type Reader, sealValue } from './store.js';
 
 /** Changes of the values' encoding: another number means that the state is built again. */
-const FORMAT = 3;
+const FORMAT = 4;
 const APPLIED_KEY = Buffer.from('!applied');
 const DIRECTORY = 'state';
 const MARKER = 'state.open';
@@ -72,7 +72,7 @@ export function openStateFile(directory: string): StateFile {
           throw damageOr(error);
         }
       },
-      range: (prefix) => rangeOf(database, prefix),
+      range: (prefix, after) => rangeOf(database, prefix, after),
     },
     applied() {
       const stored = database.get(APPLIED_KEY);
@@ -123,9 +123,11 @@ function openDatabase(path: string): RootDatabase<Buffer, Buffer> {
 function* rangeOf(
   database: RootDatabase<Buffer, Buffer>,
   prefix: string,
+  after: string | undefined,
 ): Generator<{ key: string; value: Buffer }> {
-  const start = Buffer.from(prefix);
-  const end = Buffer.from([...start.subarray(0, -1), (start.at(-1) ?? 0) + 1]);
+  const first = Buffer.from(prefix);
+  const end = Buffer.from([...first.subarray(0, -1), (first.at(-1) ?? 0) + 1]);
+  const start = after === undefined ? first : Buffer.from(`${after}\u0000`);
   for (const { key, value } of database.getRange({ start, end })) {
     yield { key: key.toString(), value: Buffer.from(value) };
   }

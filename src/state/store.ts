@@ -10,11 +10,16 @@ import type { Codec, Kept } from './kept.js';
 /** The durable side, as the store needs it. */
 export interface Reader {
   readonly get: (key: Buffer) => Buffer | undefined;
-  readonly range: (prefix: string) => Iterable<{ key: string; value: Buffer }>;
+  /** In order of the keys; `after`: only those that come after it. */
+  readonly range: (prefix: string, after?: string) => Iterable<{ key: string; value: Buffer }>;
 }
 
 export interface Table<V extends Kept> {
   readonly get: (key: string) => V | undefined;
+  /** To read once: what is not in memory does not stay there. Nothing may change it. */
+  readonly peek: (key: string) => V | undefined;
+  /** Some keys in LMDB that begin with `prefix`, in order, after `after`: '' for the first ones. */
+  readonly storedKeys: (prefix: string, after: string, limit: number) => string[];
   /** A new value; it counts as changed. */
   readonly add: (value: V) => V;
   /** Before a change. */
@@ -99,6 +104,20 @@ export function openStore(reader: Reader): Store {
         const value = decode(key, stored);
         values.set(key, value);
         return value;
+      },
+      peek(key) {
+        const resident = values.get(key);
+        if (resident !== undefined) return resident;
+        const stored = reader.get(storedKey(key));
+        return stored && decode(key, stored);
+      },
+      storedKeys(prefix, after, limit) {
+        const found: string[] = [];
+        for (const { key } of reader.range(prefix, after === '' ? undefined : after)) {
+          found.push(key);
+          if (found.length === limit) break;
+        }
+        return found;
       },
       add(value) {
         values.set(value.key, value);

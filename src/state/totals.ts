@@ -92,7 +92,8 @@ export function readLevels(
   return found;
 }
 
-function* bucketsBack(startMs: EpochMs, endMs: EpochMs): Generator<[Bucket, EpochMs]> {
+/** The same from the end to the start. */
+export function* bucketsBack(startMs: EpochMs, endMs: EpochMs): Generator<[Bucket, EpochMs]> {
   for (let atMs = endMs; atMs > startMs; ) {
     if (atMs % DAY_MS === 0 && atMs - DAY_MS >= startMs) {
       atMs -= DAY_MS;

@@ -20,7 +20,6 @@ import type { Interval } from '../../domain/metering/calendar.js';
 import type { Meter } from '../../domain/metering/meter.js';
 import type { Catalogue, Plan } from '../../domain/plans/catalogue.js';
 import type { Price } from '../../domain/pricing/price.js';
-import type { Account } from '../../state/account.js';
 import type { Core } from '../core.js';
 import { beginUsage, type UsageBegun } from '../read-usage.js';
 
@@ -47,7 +46,7 @@ export interface RatingBegun {
 
 interface Piece {
   readonly range: Interval;
-  readonly usage: UsageBegun | undefined;
+  readonly usage: UsageBegun;
 }
 
 interface Begun {
@@ -58,17 +57,40 @@ interface Begun {
 
 const NO_PRICES: readonly Price[] = [];
 
+/** Where the usage of one organisation is read: the totals, or the journal itself. */
+export interface UsageSource {
+  readonly isUsed: (meter: string) => boolean;
+  readonly begin: (meter: Meter, range: Interval) => UsageBegun;
+}
+
 export function beginRating(core: Core, rated: Rated): RatingBegun {
-  const account = core.fold.account(rated.orgId);
-  const through = core.journal.lastSequence();
+  return beginRatingFrom(sourceOf(core, rated.orgId), rated, core.journal.lastSequence());
+}
+
+function sourceOf(core: Core, orgId: string): UsageSource {
+  const account = core.fold.account(orgId);
+  if (account === undefined) return NO_USAGE;
+  return {
+    isUsed: (meter) => core.fold.meterAccount(account, meter).series.lastMs > 0,
+    begin: (meter, range) => beginUsage(core, account, meter, range, meter.rollupKeys),
+  };
+}
+
+const NO_USAGE: UsageSource = {
+  isUsed: () => false,
+  begin: () => ({ finish: async () => [] }),
+};
+
+/** `source` has all usage up to `through`. */
+export function beginRatingFrom(source: UsageSource, rated: Rated, through: Sequence): RatingBegun {
   const begun: Begun[] = [];
   for (const key of [...rated.catalogue.everyMeter.keys()].sort()) {
     const meter = rated.catalogue.everyMeter.get(key) as Meter;
     const prices = rated.plan.prices.get(key) ?? NO_PRICES;
-    const isUsed = account !== undefined && core.fold.meterAccount(account, key).series.lastMs > 0;
-    if (!isUsed && !prices.some(({ source }) => source === 'plan')) continue;
-    const own = isUsed ? account : undefined;
-    begun.push({ meter, prices, pieces: piecesOf(core, own, meter, prices, rated) });
+    const isUsed = source.isUsed(key);
+    if (!isUsed && !prices.some((price) => price.source === 'plan')) continue;
+    const own = isUsed ? source : NO_USAGE;
+    begun.push({ meter, prices, pieces: piecesOf(own, meter, prices, rated) });
   }
   return {
     through,
@@ -81,16 +103,12 @@ export function beginRating(core: Core, rated: Rated): RatingBegun {
 }
 
 function piecesOf(
-  core: Core,
-  account: Account | undefined,
+  source: UsageSource,
   meter: Meter,
   prices: readonly Price[],
   { period, ranges }: Rated,
 ): readonly Piece[] {
-  const begin = (range: Interval): Piece => ({
-    range,
-    usage: account && beginUsage(core, account, meter, range, meter.rollupKeys),
-  });
+  const begin = (range: Interval): Piece => ({ range, usage: source.begin(meter, range) });
   // Levels are those at the end, and have been reported whenever.
   if (meter.aggregation === 'LAST') return ranges.slice(-1).map(begin);
   const { startMs, endMs } = period;
@@ -113,7 +131,7 @@ async function rateMeter(
 ): Promise<readonly LineDocument[]> {
   const segments: Segment[] = [];
   for (const { range, usage } of pieces) {
-    const groups = usage === undefined ? [] : await usage.finish(through);
+    const groups = await usage.finish(through);
     const parts = groups.map(({ labels, value, cell }) => ({
       dimensions: new Map(labels.filter(([, label]) => label !== '')),
       quanta: value,

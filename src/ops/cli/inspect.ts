@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib';
 import { Failure, messageOf } from '../../base/failure.js';
 import type { EpochMs, Quanta, Sequence } from '../../base/units.js';
 import { eachFrame } from '../../journal/batch.js';
-import type { Entry } from '../../journal/entry.js';
+import type { Entry, RecordEntry } from '../../journal/entry.js';
 import { decodeEntry } from '../../journal/entry-codec.js';
 import { realFiles } from '../../journal/files.js';
 import { type Identity, readIdentity } from '../../journal/identity.js';
@@ -19,6 +19,8 @@ import {
   scanJournal,
 } from '../../journal/recover.js';
 import type { BatchView } from '../../journal/scan.js';
+import type { Records } from '../../state/records.js';
+import { openLedgerTally } from './ledger-tally.js';
 
 /** What the events of one organisation and meter add up to. */
 export interface Sum {
@@ -40,6 +42,8 @@ export interface Inspection {
   readonly lastEntryMs: EpochMs;
   /** Where the journal ends, if it could be read to its end. */
   readonly end: ScanResult | undefined;
+  /** The ledger's records, as its entries give them. */
+  readonly records: Records;
   /** What is wrong with the journal; empty: nothing. */
   readonly problems: readonly string[];
   readonly damage: JournalDamaged | undefined;
@@ -47,6 +51,8 @@ export interface Inspection {
 
 export interface InspectOptions {
   readonly directory: string;
+  /** What goes through the entries besides; called for each event. */
+  readonly onRecord?: (entry: RecordEntry, sequence: Sequence, crc: number) => void;
   /** Sums are taken up to here. */
   readonly upTo: Sequence;
   readonly onProgress: (segment: number, segments: number, sequence: Sequence) => void;
@@ -64,7 +70,7 @@ export function inspect(options: InspectOptions): Inspection {
   const segments = realFiles.exists(segmentsDirectory)
     ? listSegments(segmentsDirectory, realFiles)
     : [];
-  const tally = createTally(options.upTo);
+  const tally = createTally(options, problems);
   let end: ScanResult | undefined;
   let damage: JournalDamaged | undefined;
   if (segments.length === 0) problems.push(`${segmentsDirectory} holds no segment`);
@@ -119,11 +125,12 @@ interface Tally {
   readonly lastSequence: () => Sequence;
   readonly result: () => Pick<
     Inspection,
-    'batches' | 'entries' | 'sums' | 'lastSequence' | 'lastEntryMs'
+    'batches' | 'entries' | 'sums' | 'lastSequence' | 'lastEntryMs' | 'records'
   >;
 }
 
-function createTally(upTo: Sequence): Tally {
+function createTally({ upTo, onRecord }: InspectOptions, problems: string[]): Tally {
+  const ledger = openLedgerTally(problems);
   const entries = new Map<Entry['kind'], number>();
   const organisations = new Map<string, number>();
   const sums = new Map<string, Sum>();
@@ -131,11 +138,19 @@ function createTally(upTo: Sequence): Tally {
   let lastSequence = 0;
   let lastEntryMs = 0;
 
-  function addEntry(entry: Entry, sequence: Sequence): void {
+  function addEntry(entry: Entry, sequence: Sequence, crc: number): void {
     entries.set(entry.kind, (entries.get(entry.kind) ?? 0) + 1);
     lastEntryMs = Math.max(lastEntryMs, entry.atMs);
     if (entry.kind === 'organisation') organisations.set(entry.orgId, entry.number);
-    if (entry.kind !== 'record' || sequence > upTo) return;
+    for (const taken of ledger.add(entry, sequence)) {
+      const sum = sums.get(sumKey(organisations.get(taken.org_id) ?? 0, taken.meter));
+      if (sum === undefined || sequence > upTo) continue;
+      sum.events--;
+      sum.quanta -= BigInt(taken.quanta);
+    }
+    if (entry.kind !== 'record') return;
+    onRecord?.(entry, sequence, crc);
+    if (sequence > upTo) return;
     const key = sumKey(organisations.get(entry.orgId) ?? 0, entry.meter);
     const adds = entry.aggregation === 'SUM' || entry.aggregation === 'COUNT';
     const { orgId, scale } = entry;
@@ -153,12 +168,19 @@ function createTally(upTo: Sequence): Tally {
           const text = `${segment.path}: sequence ${sequence}, batch at ${offset}: entry CRC`;
           throw new Failure('JOURNAL_DAMAGED', text);
         }
-        addEntry(decodeEntry(buffer, start, end), sequence);
+        addEntry(decodeEntry(buffer, start, end), sequence, crc);
         lastSequence = sequence;
         return false;
       });
     },
     lastSequence: () => lastSequence,
-    result: () => ({ batches, entries, sums, lastSequence, lastEntryMs }),
+    result: () => ({
+      batches,
+      entries,
+      sums,
+      lastSequence,
+      lastEntryMs,
+      records: ledger.records,
+    }),
   };
 }

@@ -16,12 +16,14 @@ import type { CommandIo } from './command.js';
 import { countOf } from './count.js';
 import { type Inspection, inspect, type Sum, sumKey } from './inspect.js';
 import { openProgress } from './progress.js';
+import { openProof, type Proved } from './prove-invoices.js';
 import { EXIT } from './trouble.js';
 
 const HELP = `Usage: tollgate verify [--data-dir DIR] [--json]
 
 Reads the whole data directory: every checksum, the chain of the batches, every entry, and
-whether the totals in the state are the sum of the events. Changes nothing. The server must be
+whether the totals in the state are the sum of the events. Proves every invoice: its lines are
+rated anew from the journal's events, and no event is on two or missing. Changes nothing. The server must be
 stopped. Exit codes: 0 whole, 1 could not look, 2 bad usage, 3 damaged.
 `;
 
@@ -37,6 +39,7 @@ interface Report {
   /** Entries that the state covers; the rest is replayed at start. */
   readonly stateCovers: number;
   readonly difference: number;
+  readonly invoices: Omit<Proved, 'problems'>;
 }
 
 export async function runVerify(argv: readonly string[], io: CommandIo): Promise<number> {
@@ -88,7 +91,10 @@ async function verify(directory: string, io: CommandIo): Promise<Report> {
       problems.push('the totals were not compared: the journal could not be read to its end');
     }
     problems.push(...differences);
+    const proved = await prove(directory, io, found);
+    problems.push(...proved.problems);
     return {
+      invoices: proved,
       directory,
       whole: problems.length === 0,
       problems,
@@ -103,6 +109,17 @@ async function verify(directory: string, io: CommandIo): Promise<Report> {
   } finally {
     await stateFile?.close();
   }
+}
+
+/** Every invoice from the events; nothing is read again where there is none. */
+async function prove(directory: string, io: CommandIo, found: Inspection): Promise<Proved> {
+  const proof = openProof(found.records);
+  if (found.end !== undefined) {
+    const progress = openProgress(io.stderr, 'segments, for the invoices');
+    inspect({ directory, upTo: 0, onProgress: progress.update, onRecord: proof.add });
+    progress.end();
+  }
+  return proof.finish();
 }
 
 /** Both sides of the conservation of usage: Σ events in the journal = totals in the state. */
@@ -149,6 +166,9 @@ function textOf(report: Report): string {
       'up to sequence ' +
       `${report.lastSequence}${report.lastEntry === '' ? '' : ` at ${report.lastEntry}`}`,
     `  entries: ${kinds.join(', ') || 'none'}`,
+    `  ${countOf(report.invoices.invoices, 'invoice')}, ${countOf(report.invoices.bills, 'bill')}: ` +
+      `${countOf(report.invoices.eventsInvoiced, 'event')} invoiced, ` +
+      `${report.invoices.eventsOpen} not yet, ${report.invoices.eventsVoided} of voided invoices`,
     `  state covers sequence ${report.stateCovers}, ${countOf(report.difference, 'difference')}`,
     ...report.problems.map((problem) => `  ! ${problem}`),
   ];

@@ -1,0 +1,215 @@
+// Every invoice proved from the journal: what each bill of each usage period rests on is added up
+// anew from the events, rated by the catalogue of then, and compared with what was billed. And every
+// event is looked for: it is on a bill, or its period is not closed yet.
+//
+// Two passes over the journal: the ledger's records first, then the events.
+
+import type { Sequence } from '../../base/units.js';
+import type { Bill, UsagePeriodRecord } from '../../domain/invoicing/billing.js';
+import type { InvoiceDocument, LineDocument } from '../../domain/invoicing/document.js';
+import { isWhole, joinRanges } from '../../domain/invoicing/ranges.js';
+import type { Interval } from '../../domain/metering/calendar.js';
+import type { Catalogue } from '../../domain/plans/catalogue.js';
+import type { RecordEntry } from '../../journal/entry.js';
+import { beginRatingFrom, type RatingBegun } from '../../operations/billing/rate-period.js';
+import { toInterval } from '../../operations/billing/usage-bill.js';
+import { compileAsOf } from '../../state/catalogue-state.js';
+import { type Records, recordsOf } from '../../state/records.js';
+import { checkInvoices } from './check-invoices.js';
+import { type EventSource, openEventSource } from './event-source.js';
+
+export interface Proof {
+  /** To be called for every event, in order. */
+  readonly add: (entry: RecordEntry, sequence: Sequence, crc: number) => void;
+  readonly finish: () => Promise<Proved>;
+}
+
+export interface Proved {
+  readonly invoices: number;
+  readonly bills: number;
+  readonly eventsInvoiced: number;
+  /** Of periods that are not closed. */
+  readonly eventsOpen: number;
+  /** Of invoices that were voided, with none in their place. */
+  readonly eventsVoided: number;
+  readonly problems: readonly string[];
+}
+
+interface Period {
+  readonly orgId: string;
+  readonly span: Interval;
+  readonly value: UsagePeriodRecord;
+  readonly ratings: readonly BillRating[];
+}
+
+interface BillRating {
+  readonly bill: Bill;
+  readonly rating: RatingBegun;
+}
+
+export function openProof(records: Records): Proof {
+  const catalogues = new Map<Sequence, Catalogue>();
+  const sources = new Map<string, EventSource>();
+  const periods = new Map<string, Period[]>();
+  const counts = { eventsInvoiced: 0, eventsOpen: 0, eventsVoided: 0 };
+  const problems: string[] = [];
+
+  function catalogueOf(sequence: Sequence): Catalogue {
+    const catalogue = catalogues.get(sequence) ?? compileAsOf(records, sequence);
+    catalogues.set(sequence, catalogue);
+    return catalogue;
+  }
+
+  function sourceOf(orgId: string): EventSource {
+    const source = sources.get(orgId) ?? openEventSource(records, orgId);
+    sources.set(orgId, source);
+    return source;
+  }
+
+  for (const { orgId, value } of recordsOf<UsagePeriodRecord>(records, 'usage_period')) {
+    const span = { startMs: value.start_ms, endMs: value.end_ms };
+    const ratings = value.bills.map((bill, i) => {
+      const source = sourceOf(orgId).upTo(bill.through_sequence);
+      const catalogue = catalogueOf(value.catalogue_sequence);
+      return { bill, rating: ratingOf(orgId, value, i, catalogue, source) };
+    });
+    const own = periods.get(orgId) ?? [];
+    periods.set(orgId, own);
+    own.push({ orgId, span, value, ratings });
+  }
+  for (const own of periods.values()) own.sort((a, b) => a.span.startMs - b.span.startMs);
+
+  function place(entry: RecordEntry, sequence: Sequence): void {
+    const period = find(periods.get(entry.orgId) ?? [], entry.eventTimeMs);
+    const bills = period?.value.bills ?? [];
+    const within = bills.filter(({ ranges }) => ranges.some((r) => holds(r, entry.eventTimeMs)));
+    const isBilled = within.length > 0 && bills.some((b) => b.through_sequence >= sequence);
+    if (isBilled) counts.eventsInvoiced++;
+    else if (period?.value.voided.some((r) => holds(r, entry.eventTimeMs))) counts.eventsVoided++;
+    else counts.eventsOpen++;
+  }
+
+  return {
+    add(entry, sequence, crc) {
+      sources.get(entry.orgId)?.add(entry, sequence, crc);
+      place(entry, sequence);
+    },
+    async finish() {
+      const invoices = new Map<string, InvoiceDocument>();
+      for (const { id, value } of recordsOf<InvoiceDocument>(records, 'invoice')) {
+        invoices.set(id, value);
+      }
+      let bills = 0;
+      for (const period of [...periods.values()].flat()) {
+        bills += period.ratings.length;
+        problems.push(...(await compare(period, invoices)));
+      }
+      problems.push(...checkInvoices([...invoices.values()], records));
+      return { invoices: invoices.size, bills, ...counts, problems };
+    },
+  };
+}
+
+function holds(range: { start_ms: number; end_ms: number }, atMs: number): boolean {
+  return atMs >= range.start_ms && atMs < range.end_ms;
+}
+
+/** The period that holds `atMs`, by bisection. */
+function find(periods: readonly Period[], atMs: number): Period | undefined {
+  let low = 0;
+  let high = periods.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((periods[middle] as Period).span.startMs <= atMs) low = middle + 1;
+    else high = middle;
+  }
+  const found = periods[low - 1];
+  return found !== undefined && atMs < found.span.endMs ? found : undefined;
+}
+
+/** Everything that the bills up to this one cover. */
+function ratingOf(
+  orgId: string,
+  value: UsagePeriodRecord,
+  place: number,
+  catalogue: Catalogue,
+  source: ReturnType<EventSource['upTo']>,
+): RatingBegun {
+  const period = { startMs: value.start_ms, endMs: value.end_ms };
+  const covered = value.bills.slice(0, place + 1).flatMap(({ ranges }) => ranges.map(toInterval));
+  const ranges = joinRanges(covered);
+  const through = (value.bills[place] as Bill).through_sequence;
+  return beginRatingFrom(
+    source,
+    {
+      orgId,
+      period,
+      whole: { startMs: value.whole_start_ms, endMs: value.whole_end_ms },
+      ranges,
+      isAll: isWhole(period, ranges),
+      trial: value.tenure.trial,
+      zone: value.tenure.zone,
+      catalogue,
+      plan: catalogue.plan(value.plan, value.plan_version) ?? catalogue.defaultPlan,
+    },
+    through,
+  );
+}
+
+async function compare(
+  { orgId, span, value, ratings }: Period,
+  invoices: ReadonlyMap<string, InvoiceDocument>,
+): Promise<readonly string[]> {
+  const problems: string[] = [];
+  const name = `organisation "${orgId}", period from ${new Date(span.startMs).toISOString()}`;
+  const billed = new Map<string, bigint>();
+  for (const [i, { bill, rating }] of ratings.entries()) {
+    const invoice = invoices.get(bill.invoice_id);
+    if (invoice === undefined) problems.push(`${name}: invoice ${bill.invoice_id} is not there`);
+    for (const { key, amount } of bill.lines) {
+      billed.set(key, (billed.get(key) ?? 0n) + BigInt(amount));
+    }
+    const lines = await rating.finish();
+    const isLast = i === ratings.length - 1;
+    problems.push(...differences(name, bill, lines, billed));
+    if (invoice !== undefined && isLast) problems.push(...proofs(name, value, invoice, lines));
+  }
+  return problems;
+}
+
+/** What was billed so far is what the usage comes to. */
+function differences(
+  name: string,
+  { invoice_id: id }: Bill,
+  lines: readonly LineDocument[],
+  billed: ReadonlyMap<string, bigint>,
+): readonly string[] {
+  const due = new Map(lines.map(({ key, amount }) => [key, BigInt(amount)]));
+  const keys = new Set([...due.keys(), ...billed.keys()]);
+  return [...keys].flatMap((key) => {
+    const own = billed.get(key) ?? 0n;
+    const should = due.get(key) ?? 0n;
+    if (own === should) return [];
+    const what = key.replaceAll('\u0003', ' ').replaceAll('\u0002', '=');
+    return [`${name}, invoice ${id}: ${what} was billed ${own} and comes to ${should} minor units`];
+  });
+}
+
+/** A line's count and hash are those of its events. */
+function proofs(
+  name: string,
+  { bills }: UsagePeriodRecord,
+  invoice: InvoiceDocument,
+  lines: readonly LineDocument[],
+): readonly string[] {
+  if (bills.length !== 1) return [];
+  const byKey = new Map(lines.map((line) => [line.key, line]));
+  return invoice.lines.flatMap((line) => {
+    const own = line.kind === 'USAGE' ? byKey.get(line.key) : undefined;
+    if (own === undefined || (own.hash === line.hash && own.events === line.events)) return [];
+    return [
+      `${name}, invoice ${invoice.invoice_id}: ${line.description} names ${line.events} events ` +
+        `with hash ${line.hash}, the journal has ${own.events} with ${own.hash}`,
+    ];
+  });
+}
