@@ -19,6 +19,7 @@ import type { LabelSet } from '../state/values.js';
 import { type Core, catalogueOf, isUnknownOrganisation, unknownOrganisationText } from './core.js';
 import { notePending, type Request, ruleState, type Standing, standingAt } from './evaluate.js';
 import type { ParsedEvent } from './event.js';
+import { type PolicyFault, policyFault } from './meter-policies.js';
 import { createFaults } from './parse.js';
 import { type Pending, pendingKey } from './pending.js';
 import { measure } from './quantity.js';
@@ -75,6 +76,8 @@ export type Verdict = Rejection | Duplicate | Denied | Recordable;
 
 export interface CheckOptions {
   readonly enforce: boolean;
+  /** Work that was done under a reservation: a fact, whatever the meter's policies say. */
+  readonly isSettled?: boolean;
   readonly nowMs: EpochMs;
   /** An event in the place of one that was accepted: at least as old as that one. */
   readonly noOlderThanMs?: EpochMs;
@@ -123,6 +126,10 @@ function checkAgainstCatalogue(
     return unknownOrganisation(event.orgId);
   }
   const terms = core.terms.of(event.orgId, nowMs);
+  if (options.isSettled !== true) {
+    const fault = policyFault(meter, account, terms.terms.plan, dimensions, eventTimeMs);
+    if (fault !== undefined) return refusedByPolicy(meter, fault);
+  }
   const rules = terms.meter(meter.key);
   const request: Request = {
     orgId: event.orgId,
@@ -352,6 +359,15 @@ export function conflict(eventId: string): Rejection {
 function unknownMeter(meter: string): Rejection {
   const text = `meter "${meter}" is not in the catalogue`;
   return rejected(Outcome.OUTCOME_UNKNOWN_METER, 'NOT_FOUND', 'METER_UNKNOWN', text);
+}
+
+function refusedByPolicy({ key }: Meter, fault: PolicyFault): Rejection {
+  if (fault === 'late') {
+    const text = `the period of event_time is invoiced, and meter "${key}" takes nothing late`;
+    return rejected(Outcome.OUTCOME_TOO_OLD, 'OUT_OF_RANGE', 'EVENT_TOO_OLD', text);
+  }
+  const text = `no price covers this usage of meter "${key}", which takes none without one`;
+  return rejected(Outcome.OUTCOME_INVALID, 'FAILED_PRECONDITION', 'USAGE_UNPRICED', text);
 }
 
 function unknownOrganisation(orgId: string): Rejection {

@@ -13,6 +13,7 @@ import type { Ledger } from '../ledger/ledger.js';
 import type { Fold } from '../state/fold.js';
 import type { Indexes } from '../state/index/indexes.js';
 import type { Metrics } from '../telemetry/metrics.js';
+import type { SystemStatus } from './admin/system-status.js';
 import type { Dues } from './billing/dues.js';
 import type { Denials } from './denials.js';
 import { Refusal } from './refusal.js';
@@ -39,6 +40,8 @@ export interface Core {
   readonly terms: TermsBook;
   /** When each organisation has something to close. */
   readonly dues: Dues;
+  /** What the process knows of itself. */
+  readonly status: SystemStatus;
   /** The UTC month that holds a time; the last answer is remembered. */
   readonly monthAt: (atMs: EpochMs) => Interval;
   readonly settings: Settings;

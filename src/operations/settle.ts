@@ -142,7 +142,7 @@ function recordAll(
   const nowMs = core.clock.wallMs();
   const pending = createPending();
   for (const event of parsed) {
-    const verdict = checkEvent(core, event, { enforce: false, nowMs, pending });
+    const verdict = checkEvent(core, event, { enforce: false, isSettled: true, nowMs, pending });
     if (verdict.kind !== 'rejected') continue;
     countRejection(core, verdict);
     throw refusalOf(verdict);
@@ -150,7 +150,7 @@ function recordAll(
   refuseIfFull(core, 'ending');
   const results = parsed.map((event, index) => {
     const sent = request.events[index] as UsageEvent;
-    const verdict = checkEvent(core, event, { enforce: false, nowMs });
+    const verdict = checkEvent(core, event, { enforce: false, isSettled: true, nowMs });
     const late = source.late ? 'late' : 'in time';
     const held = source.late ? [] : source.items;
     const settled = { late, held } as const;

@@ -2953,8 +2953,7 @@ export const InvoiceServiceService = {
    * (INVOICE_EXISTS): there is a DRAFT of this kind and period; `force` computes it anew.
    * FAILED_PRECONDITION (PERIOD_OVERLAPS): part of the period is on another invoice, which
    * ErrorInfo names as `invoice_id`; void or delete that one, or take another period;
-   * (PERIOD_NOT_ENDED): wait for its end; (USAGE_UNPRICED): a DRAFT was left, set a price and
-   * finalise it.
+   * (PERIOD_NOT_ENDED): wait for its end.
    */
   generateInvoice: {
     path: "/tollgate.v1.InvoiceService/GenerateInvoice" as const,
@@ -3008,8 +3007,7 @@ export const InvoiceServiceService = {
    * `request_id`.
    *
    * When it fails: NOT_FOUND (INVOICE_NOT_FOUND). FAILED_PRECONDITION (INVOICE_CLOSED): it is
-   * no DRAFT, perhaps because an earlier try succeeded; (PERIOD_NOT_ENDED): wait for its end;
-   * (USAGE_UNPRICED): usage on it has no price, and its meter's policy is REJECT.
+   * no DRAFT, perhaps because an earlier try succeeded; (PERIOD_NOT_ENDED): wait for its end.
    */
   finalizeInvoice: {
     path: "/tollgate.v1.InvoiceService/FinalizeInvoice" as const,
@@ -3268,8 +3266,7 @@ export interface InvoiceServiceServer extends UntypedServiceImplementation {
    * (INVOICE_EXISTS): there is a DRAFT of this kind and period; `force` computes it anew.
    * FAILED_PRECONDITION (PERIOD_OVERLAPS): part of the period is on another invoice, which
    * ErrorInfo names as `invoice_id`; void or delete that one, or take another period;
-   * (PERIOD_NOT_ENDED): wait for its end; (USAGE_UNPRICED): a DRAFT was left, set a price and
-   * finalise it.
+   * (PERIOD_NOT_ENDED): wait for its end.
    */
   generateInvoice: handleUnaryCall<GenerateInvoiceRequest, GenerateInvoiceResponse>;
   /**
@@ -3294,8 +3291,7 @@ export interface InvoiceServiceServer extends UntypedServiceImplementation {
    * `request_id`.
    *
    * When it fails: NOT_FOUND (INVOICE_NOT_FOUND). FAILED_PRECONDITION (INVOICE_CLOSED): it is
-   * no DRAFT, perhaps because an earlier try succeeded; (PERIOD_NOT_ENDED): wait for its end;
-   * (USAGE_UNPRICED): usage on it has no price, and its meter's policy is REJECT.
+   * no DRAFT, perhaps because an earlier try succeeded; (PERIOD_NOT_ENDED): wait for its end.
    */
   finalizeInvoice: handleUnaryCall<FinalizeInvoiceRequest, FinalizeInvoiceResponse>;
   /**
@@ -3416,8 +3412,7 @@ export interface InvoiceServiceClient extends Client {
    * (INVOICE_EXISTS): there is a DRAFT of this kind and period; `force` computes it anew.
    * FAILED_PRECONDITION (PERIOD_OVERLAPS): part of the period is on another invoice, which
    * ErrorInfo names as `invoice_id`; void or delete that one, or take another period;
-   * (PERIOD_NOT_ENDED): wait for its end; (USAGE_UNPRICED): a DRAFT was left, set a price and
-   * finalise it.
+   * (PERIOD_NOT_ENDED): wait for its end.
    */
   generateInvoice(
     request: GenerateInvoiceRequest,
@@ -3484,8 +3479,7 @@ export interface InvoiceServiceClient extends Client {
    * `request_id`.
    *
    * When it fails: NOT_FOUND (INVOICE_NOT_FOUND). FAILED_PRECONDITION (INVOICE_CLOSED): it is
-   * no DRAFT, perhaps because an earlier try succeeded; (PERIOD_NOT_ENDED): wait for its end;
-   * (USAGE_UNPRICED): usage on it has no price, and its meter's policy is REJECT.
+   * no DRAFT, perhaps because an earlier try succeeded; (PERIOD_NOT_ENDED): wait for its end.
    */
   finalizeInvoice(
     request: FinalizeInvoiceRequest,

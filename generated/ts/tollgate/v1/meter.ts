@@ -93,7 +93,10 @@ export const UnpricedPolicy = {
   UNPRICED_POLICY_ZERO: 1,
   /** UNPRICED_POLICY_DEFAULT_AMOUNT - Billed at `unpriced_amount` for each unit. */
   UNPRICED_POLICY_DEFAULT_AMOUNT: 2,
-  /** UNPRICED_POLICY_REJECT - An invoice with such usage stays a DRAFT until somebody sets a price. */
+  /**
+   * UNPRICED_POLICY_REJECT - It is refused: Record answers FAILED_PRECONDITION (USAGE_UNPRICED), a batch INVALID. Usage
+   * of a reservation is recorded all the same, and billed at 0.
+   */
   UNPRICED_POLICY_REJECT: 3,
   UNRECOGNIZED: -1,
 } as const;
