@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
+import { billingTour } from './demo/billing.mjs';
 import { openClient } from './demo/client.mjs';
 import { bad, bar, bold, dim, good, grouped, say, step, table } from './demo/print.mjs';
 import { MAIN, startServer, withoutSettings } from './demo/server.mjs';
@@ -57,6 +58,8 @@ async function tour({ traces, org }) {
   client.close();
   if (before !== after) throw new Error('the figures after the restart are not those before');
   say(`   ${good('the same figures')}: totals as above, ${currency} ${total} on the invoice`);
+  step('Two organisations, two months: plans, an upgrade, late usage, invoices');
+  await billingTour(directory);
   say(dim(`\nTook ${((performance.now() - startedMs) / 1000).toFixed(1)} s.`));
 }
 
