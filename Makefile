@@ -54,8 +54,10 @@ demo: build ## A tour in under a minute (TRACE=file.csv: your usage; KEEP=1: sta
 test: build ## Run all tests (ARGS: arguments of vitest)
 	$(BIN)/vitest run $(ARGS)
 
-test-billing: build ## Run the billing tests, one line per test: rules, prices, invoices, calls
-	$(BIN)/vitest run --reporter=verbose test/domain test/rpc $(ARGS)
+test-billing: build ## Run the billing tests, one line per test: prices, ledger, invoices, calls
+	$(BIN)/vitest run --reporter=verbose test/domain test/contract test/billing test/cold test/pdf \
+	  test/rpc/invoice.test.ts test/rpc/invoice-prices.test.ts test/rpc/estimates.test.ts \
+	  test/rpc/attack-estimates.test.ts test/readme/billing.test.ts $(ARGS)
 
 bench: build ## Measure, about 5 minutes (ARGS=--smoke: half a minute)
 	$(BIN)/tsc -p test/bench

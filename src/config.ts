@@ -57,6 +57,8 @@ export interface Config {
   readonly invoiceGraceMs: number;
   /** After its issue. */
   readonly invoiceDueMs: number;
+  /** Of notifications that were delivered or given up. */
+  readonly deliveryRetentionMs: number;
   readonly drainMs: number;
   /** Answer without deciding, to measure the transport alone. Not a setting for operators. */
   readonly benchNoop: boolean;
@@ -219,6 +221,7 @@ function toConfig(values: Values) {
     scopeIdleMs: values.scope_idle_days * DAY_MS,
     invoiceGraceMs: values.invoice_grace,
     invoiceDueMs: values.invoice_due_days * DAY_MS,
+    deliveryRetentionMs: values.delivery_retention_days * DAY_MS,
     drainMs: values.drain_seconds * SECOND_MS,
   };
 }

@@ -51,6 +51,7 @@ export const limits = {
   meters: 1000,
   priceLists: 200,
   plans: 10_000,
+  featureFlags: 10_000,
   /** Moved to a new version of their plan in one transaction, which must fit one batch. */
   movedSubscriptions: 1000,
 
@@ -109,6 +110,34 @@ export const limits = {
   runsPerMerge: 8,
   /** Full tails that wait to be written out; beyond it new work is refused, OVERLOADED. */
   indexTailsFrozen: 8,
+
+  // Notifications.
+  webhookEndpoints: 100,
+  webhookUrlChars: 2048,
+  webhookEventTypes: 64,
+  webhookOverlapMs: DAY_MS,
+  webhookOverlapMaxMs: 7 * DAY_MS,
+  /** Over two and a half days, with the waits below. */
+  webhookAttempts: 12,
+  webhookBackoffMs: 5 * SECOND_MS,
+  webhookBackoffMaxMs: DAY_MS / 2,
+  webhookTimeoutMs: 15 * SECOND_MS,
+  /** To one endpoint. One that hangs takes no other's place. */
+  webhooksAtOnce: 4,
+  /** Of an answer: only its status matters. */
+  webhookAnswerBytes: 4096,
+  /** How long a stop waits for attempts under way; what it cuts off is sent again. */
+  webhookStopMs: SECOND_MS,
+  deliveryErrorChars: 256,
+  deliveryRetentionMs: 30 * DAY_MS,
+  /** Of one endpoint in memory; the others are read when these have gone. */
+  deliveriesWaiting: 1000,
+  /** Entries remembered as worth looking at; beyond it all are looked at. */
+  noticesNoted: 100_000,
+  /** Entries that a start after a crash may have to look at once more. */
+  outboxEntries: 20_000,
+  /** Open thresholds of which the end is told; beyond it not of the oldest. */
+  alertsPerOrg: 50,
 
   // gRPC server.
   streamsPerConnection: 1024,

@@ -122,7 +122,7 @@ function readPlans(context: Context) {
     return document === undefined ? [] : [document];
   });
   const own = plans.find(({ id }) => id === defaultPlan)?.org_id;
-  if (own !== undefined) report(place.at, `is a plan for the organization ${own} alone`);
+  if (own !== undefined) report(place.at, `is a plan for the organisation ${own} alone`);
   return { plans, ids };
 }
 
@@ -149,7 +149,7 @@ function readOrganisations(
     }
     const { quotas, org_id: owner } = plans.find((known) => known.id === plan) ?? {};
     if (owner !== undefined && owner !== id) {
-      report([...at, 'plan'], `is a plan for the organization ${owner} alone`);
+      report([...at, 'plan'], `is a plan for the organisation ${owner} alone`);
     }
     const rules = new Set([...(quotas ?? []), ...defaultQuotas].map(({ key }) => key));
     if (quotas !== undefined) {

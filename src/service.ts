@@ -17,10 +17,13 @@ import { limits } from './limits.js';
 import { openDues } from './operations/billing/dues.js';
 import type { Core } from './operations/core.js';
 import { openDenials } from './operations/denials.js';
+import { openNotices } from './operations/notifications/notices.js';
+import { openQueues } from './operations/notifications/queues.js';
 import { openTermsBook } from './operations/rules.js';
 import {
   type Addresses,
   areAddressesPublished,
+  instanceOf,
   publishAddresses,
   withdrawAddresses,
 } from './ops/addresses.js';
@@ -31,9 +34,11 @@ import { makeDataDirectory } from './ops/data-directory.js';
 import { endProcess } from './ops/end-process.js';
 import { gaugesOf } from './ops/gauges.js';
 import { hostPort, type OpsServer, openOpsServer } from './ops/ops-server.js';
+import { openSystemStatus, type WatchedStatus } from './ops/system-status.js';
 import { checkpointTurn } from './pumps/checkpoint.js';
 import { closeInvoicesTurn } from './pumps/close-invoices.js';
 import { expireReservations } from './pumps/expire-reservations.js';
+import { startNotifying } from './pumps/notify.js';
 import { pruneIdsTurn } from './pumps/prune-ids.js';
 import { type Pump, startPump } from './pumps/pump.js';
 import { summariseDenials } from './pumps/summarise-denials.js';
@@ -90,11 +95,13 @@ export async function openService(options: ServiceOptions): Promise<Service> {
       events: journalEvents(log, metrics, options.onFatal),
     });
     announceState(options, metrics, state, leftOpen);
-    const core = openCore(config, log, metrics, state, clock, phase);
+    const status = openStatus(dataDir, clock);
+    const core = openCore(config, log, metrics, state, clock, phase, status);
     await importSeed(config, log, core);
     const machine = openMachine(options, clock, files, state);
-    metrics.gauges(gaugesOf({ state, machine, config, filesystem: filesystem.warning }));
+    metrics.gauges(gaugesOf({ state, core, machine, config, filesystem: filesystem.warning }));
     const pumps = startPumps(options, core, state, machine);
+    status.watch({ state, machine, pumps, config, filesystem: filesystem.warning });
     const opened = state;
     closers.push(() => closeState(log, core, opened, pumps, phase));
     const edge = edgeOf(options, core, metrics);
@@ -193,12 +200,14 @@ function openCore(
   state: OpenedState,
   clock: Clock,
   phase: Phase,
+  status: WatchedStatus,
 ): Core {
   const tiers = new Set<string>();
+  const notices = openNotices(state.journal.lastSequence());
   return {
     fold: state.fold,
     journal: state.journal,
-    ledger: openEmbeddedLedger(state),
+    ledger: openEmbeddedLedger({ ...state, onCommit: notices.note }),
     indexes: state.indexes,
     clock,
     ids: openIdSource(),
@@ -206,6 +215,9 @@ function openCore(
     denials: openDenials(),
     terms: openTermsBook(state.fold),
     dues: openDues(),
+    notices,
+    queues: openQueues(clock),
+    status,
     monthAt: rememberingInterval('MONTH'),
     settings: {
       eventPastMs: config.eventPastMs,
@@ -221,6 +233,11 @@ function openCore(
     },
     draining: () => phase.draining,
   };
+}
+
+function openStatus(directory: string, clock: Clock): WatchedStatus {
+  const instance = instanceOf(directory);
+  return openSystemStatus({ version: version(), instance, startMs: clock.wallMs() });
 }
 
 function openMachine(
@@ -287,6 +304,17 @@ function startPumps(
     pump('invoices', 500, closeInvoicesTurn(core, isClockSound, onAccount)),
     pump('denials', MINUTE_MS, () => summariseDenials(core)),
     pump('machine', 1000, machine.turn),
+    ...startNotifying({
+      core,
+      uuid: state.identity.uuid,
+      version: version(),
+      retentionMs: config.deliveryRetentionMs,
+      isClockSound,
+      onError,
+      onDead({ payload, ...delivery }) {
+        log.warn('delivery_dead', delivery);
+      },
+    }),
   ];
 }
 

@@ -1,7 +1,7 @@
 // Ids by 128 bits of SHA-256, as four 32-bit words. `crypto.hash` to text of one character per byte
 // costs 0.25 µs where a Buffer costs 0.6 µs (measured), so the words are read from the text.
 
-import { hash } from 'node:crypto';
+import { createHmac, hash } from 'node:crypto';
 
 /** Four words. */
 export function hashWords(text: string): Uint32Array {
@@ -9,6 +9,16 @@ export function hashWords(text: string): Uint32Array {
   const words = new Uint32Array(4);
   for (let i = 0; i < 4; i++) words[i] = wordAt(bytes, i * 4);
   return words;
+}
+
+/** 128 bits of SHA-256: 32 hexadecimal digits, for ids that follow from what they stand for. */
+export function hashHex(text: string): string {
+  return hash('sha256', text, 'hex').slice(0, 32);
+}
+
+/** HMAC-SHA256 in base64, under a key that is given in base64. */
+export function hmacBase64(key: string, text: string): string {
+  return createHmac('sha256', Buffer.from(key, 'base64')).update(text).digest('base64');
 }
 
 /**

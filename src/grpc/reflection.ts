@@ -16,6 +16,8 @@ const SERVICES = [
   'tollgate.v1.SubscriptionService',
   'tollgate.v1.InvoiceService',
   'tollgate.v1.CorrectionService',
+  'tollgate.v1.AdminService',
+  'tollgate.v1.NotificationService',
   'grpc.health.v1.Health',
 ];
 

@@ -172,6 +172,12 @@ export interface LedgerWrite {
   readonly value: string;
 }
 
+/**
+ * The actor of what the server keeps for itself, such as an attempt at a delivery: it is in the
+ * chain, and is not listed in the audit trail, which nobody could read for it.
+ */
+export const BOOKKEEPER = 'bookkeeper';
+
 /** A transaction of the ledger, and by it the audit trail: who changed what, and why. */
 export interface LedgerEntry {
   readonly kind: 'ledger';

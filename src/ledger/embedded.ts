@@ -1,8 +1,9 @@
 // The ledger in this process: transactions are journal entries, records a fold over them. Checking
 // and committing are one synchronous step; `commit` then waits until its entry is durable.
 
-import type { Sequence } from '../base/units.js';
-import type { LedgerEntry, LedgerWrite } from '../journal/entry.js';
+import type { EpochMs, Sequence } from '../base/units.js';
+import { newOrganisation } from '../domain/organisations/document.js';
+import { BOOKKEEPER, type LedgerEntry, type LedgerWrite } from '../journal/entry.js';
 import { decodeEntry } from '../journal/entry-codec.js';
 import type { Journal } from '../journal/journal.js';
 import { chained } from '../journal/ledger-codec.js';
@@ -10,7 +11,8 @@ import { commit } from '../state/commit.js';
 import type { Fold } from '../state/fold.js';
 import { requestIdKey } from '../state/id-key.js';
 import type { Indexes } from '../state/index/indexes.js';
-import { AUDIT, EVERY_ORGANISATION } from '../state/records.js';
+import { AUDIT, EVERY_ORGANISATION, readAuditId } from '../state/records.js';
+import type { LedgerRecord } from '../state/values.js';
 import type {
   AuditEntry,
   AuditQuery,
@@ -21,6 +23,7 @@ import type {
   Query,
   Stored,
   Transaction,
+  Version,
 } from './ledger.js';
 import type { RecordKind, RecordValues } from './records.js';
 
@@ -31,9 +34,12 @@ export interface EmbeddedOptions {
   readonly fold: Fold;
   readonly journal: Journal;
   readonly indexes: Indexes;
+  /** A transaction of anybody but the bookkeeper was committed; it may not be durable yet. */
+  readonly onCommit?: (sequence: Sequence) => void;
 }
 
-export function openEmbeddedLedger({ fold, journal, indexes }: EmbeddedOptions): Ledger {
+export function openEmbeddedLedger(options: EmbeddedOptions): Ledger {
+  const { fold, journal, indexes } = options;
   const { records } = fold;
 
   const synced = (sequence: Sequence) =>
@@ -41,9 +47,26 @@ export function openEmbeddedLedger({ fold, journal, indexes }: EmbeddedOptions):
 
   function stored<K extends RecordKind>(kind: K, orgId: string, id: string): Stored<K> | undefined {
     const record = records.get(kind, orgId, id);
-    if (record === undefined) return undefined;
-    const value = JSON.parse(record.value) as RecordValues[K];
-    return { orgId, id, version: record.version, value };
+    return record && toStored(orgId, id, record);
+  }
+
+  /** What a list goes through does not stay in memory. */
+  function listed<K extends RecordKind>(kind: K, orgId: string, id: string): Stored<K> | undefined {
+    const record = records.peek(kind, orgId, id);
+    return record && toStored(orgId, id, record);
+  }
+
+  /** Sequences ascend in the trail. */
+  function positionOf(sequence: Sequence): number {
+    let low = 0;
+    let high = records.count(AUDIT, EVERY_ORGANISATION);
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const [each] = readAuditId(records.at(AUDIT, EVERY_ORGANISATION, middle).id);
+      if (each < sequence) low = middle + 1;
+      else high = middle;
+    }
+    return low + 1;
   }
 
   function firstOf(request: NonNullable<Transaction['request']>): Outcome | undefined {
@@ -89,6 +112,7 @@ export function openEmbeddedLedger({ fold, journal, indexes }: EmbeddedOptions):
       writes: all.map(toWrite),
     };
     const { sequence } = commit({ journal, fold }, chained(entry, fold.chain()));
+    if (actor !== BOOKKEEPER) options.onCommit?.(sequence);
     return { kind: 'committed', sequence, changed: entry.writes.map(toChanged) };
   }
 
@@ -105,12 +129,25 @@ export function openEmbeddedLedger({ fold, journal, indexes }: EmbeddedOptions):
       const found: Stored<typeof query.kind>[] = [];
       const { places, next } = walk(records.count(query.kind, scope), query, (place) => {
         const at = records.at(query.kind, scope, place);
-        const record = stored(query.kind, at.orgId, at.id);
+        const record = listed(query.kind, at.orgId, at.id);
         if (record === undefined || !meets(record.value, query.where)) return false;
         found.push(record);
         return true;
       });
       return { records: found, next: places === 0 ? undefined : next };
+    },
+    async history<K extends RecordKind>(kind: K, orgId: string, id: string, sinceMs: EpochMs) {
+      const versions: Version<K>[] = [];
+      for (let sequence = records.sequence(kind, orgId, id); sequence !== 0; ) {
+        const { entry, write } = writeIn(journal, sequence, { kind, orgId, id });
+        if (write === undefined) break;
+        const { atMs } = entry;
+        const value = parsed(write.value) as RecordValues[K] | undefined;
+        versions.push({ version: write.version, atMs, value });
+        if (atMs <= sinceMs) break;
+        sequence = write.previous;
+      }
+      return versions;
     },
     async commit(transaction) {
       const outcome = apply(transaction);
@@ -123,8 +160,9 @@ export function openEmbeddedLedger({ fold, journal, indexes }: EmbeddedOptions):
       const scope = query.orgId ?? EVERY_ORGANISATION;
       const entries: AuditEntry[] = [];
       const { next } = walk(records.count(AUDIT, scope), query, (place) => {
-        const sequence = Number(records.at(AUDIT, scope, place).id);
-        entries.push(auditEntry(journal, sequence));
+        const [sequence, catalogueVersion] = readAuditId(records.at(AUDIT, scope, place).id);
+        const position = positionOf(sequence);
+        entries.push({ ...auditEntry(journal, sequence), position, catalogueVersion });
         return true;
       });
       const last = Math.max(0, ...entries.map(({ sequence }) => sequence));
@@ -168,6 +206,14 @@ function readLedgerEntry(journal: Journal, sequence: Sequence): LedgerEntry {
   return entry;
 }
 
+function toStored<K extends RecordKind>(
+  orgId: string,
+  id: string,
+  { version, value }: LedgerRecord,
+): Stored<K> {
+  return { orgId, id, version, value: JSON.parse(value) as RecordValues[K] };
+}
+
 function toChanged({ kind, orgId, id, version, value }: LedgerWrite): Changed {
   return { kind, orgId, id, version, value: parsed(value) };
 }
@@ -176,7 +222,10 @@ function parsed(text: string): unknown {
   return text === '' ? undefined : JSON.parse(text);
 }
 
-function auditEntry(journal: Journal, sequence: Sequence): AuditEntry {
+function auditEntry(
+  journal: Journal,
+  sequence: Sequence,
+): Omit<AuditEntry, 'position' | 'catalogueVersion'> {
   const entry = readLedgerEntry(journal, sequence);
   const { atMs, actor, action, orgId, reason, requestId, chain } = entry;
   const changed = entry.writes.map((write) => ({
@@ -187,10 +236,21 @@ function auditEntry(journal: Journal, sequence: Sequence): AuditEntry {
 }
 
 /** The record as the entry that wrote it before left it. */
-function beforeOf(journal: Journal, { kind, orgId, id, previous }: LedgerWrite): unknown {
-  if (previous === 0) return undefined;
-  const entry = decodeEntry(journal.read(previous).body);
-  if (entry.kind !== 'ledger') return undefined;
-  const write = entry.writes.find((w) => w.kind === kind && w.orgId === orgId && w.id === id);
+function beforeOf(journal: Journal, of: LedgerWrite): unknown {
+  if (of.previous === 0) return undefined;
+  const { entry, write } = writeIn(journal, of.previous, of);
+  // The first use of an organisation made it.
+  if (entry.kind === 'organisation') return newOrganisation(entry.orgId, entry.atMs);
   return write && parsed(write.value);
+}
+
+function writeIn(
+  journal: Journal,
+  sequence: Sequence,
+  { kind, orgId, id }: Pick<LedgerWrite, 'kind' | 'orgId' | 'id'>,
+) {
+  const entry = decodeEntry(journal.read(sequence).body);
+  const writes = entry.kind === 'ledger' ? entry.writes : [];
+  const write = writes.find((w) => w.kind === kind && w.orgId === orgId && w.id === id);
+  return { entry, write };
 }

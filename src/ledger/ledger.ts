@@ -2,10 +2,10 @@
 // keeps it in the journal of this process, another may keep it in a database that many share. It
 // knows records by kind, organisation and id; what they mean is the operations' business.
 //
-// A transaction is atomic, durable when `commit` resolves, and leaves one entry in the audit trail.
-// Records carry versions from 1: a change names the version that it replaces, and where that is not
-// the latest any more nothing is changed. Cost: one journal entry and one durable batch, which
-// transactions that arrive together share.
+// A transaction is atomic, durable when `commit` resolves, and leaves one entry in the audit trail,
+// unless its actor is the BOOKKEEPER. Records carry versions from 1: a change names the version
+// that it replaces, and where that is not the latest any more nothing is changed. Cost: one journal
+// entry and one durable batch, which transactions that arrive together share.
 
 import type { EpochMs, Sequence } from '../base/units.js';
 import type { RecordKind, RecordValues } from './records.js';
@@ -17,6 +17,13 @@ export interface Ledger {
     id: string,
   ) => Promise<Stored<K> | undefined>;
   readonly list: <K extends RecordKind>(query: Query<K>) => Promise<Page<K>>;
+  /** A record as it was: its versions, newest first, down to the one that held at `sinceMs`. */
+  readonly history: <K extends RecordKind>(
+    kind: K,
+    orgId: string,
+    id: string,
+    sinceMs: EpochMs,
+  ) => Promise<readonly Version<K>[]>;
   readonly commit: (transaction: Transaction) => Promise<Outcome>;
   /** Whether a request with this id was committed. */
   readonly isKnown: (requestId: string) => Promise<boolean>;
@@ -29,6 +36,14 @@ export interface Stored<K extends RecordKind> {
   readonly id: string;
   readonly version: number;
   readonly value: RecordValues[K];
+}
+
+export interface Version<K extends RecordKind> {
+  readonly version: number;
+  /** When it was written. */
+  readonly atMs: EpochMs;
+  /** Undefined: removed. */
+  readonly value: RecordValues[K] | undefined;
 }
 
 export interface Query<K extends RecordKind> {
@@ -73,7 +88,10 @@ export interface Transaction {
   readonly request?: { readonly id: string; readonly fingerprint: number } | undefined;
   /** Draws the next number of a series, without gaps: it is drawn only if all is committed. */
   readonly series?: string;
-  /** `number` is the one drawn, 0 where none is. */
+  /**
+   * `number` is the one drawn, 0 where none is. Called where nothing comes between it and the
+   * commit, so it may look at what else stands, and throw: then nothing is changed.
+   */
   readonly changes: (number: number) => readonly Change[];
 }
 
@@ -115,6 +133,10 @@ export interface AuditPage {
 export interface AuditEntry extends Pick<Transaction, 'atMs' | 'actor' | 'action' | 'orgId'> {
   readonly reason: string;
   readonly sequence: Sequence;
+  /** In the whole trail, from 1, without gaps. */
+  readonly position: number;
+  /** Of the catalogue, from this entry on. */
+  readonly catalogueVersion: number;
   readonly requestId: string;
   readonly changed: readonly (Changed & { readonly before: unknown })[];
   /** SHA-256 over this entry and all before it. */

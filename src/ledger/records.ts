@@ -4,7 +4,15 @@ import type { BillingRecord, UsagePeriodRecord } from '../domain/invoicing/billi
 import type { CreditGrantRecord, CreditNoteRecord } from '../domain/invoicing/credit.js';
 import type { InvoiceDocument } from '../domain/invoicing/document.js';
 import type { CorrectionRecord } from '../domain/metering/correction.js';
+import type {
+  AlertsRecord,
+  DeliveryRecord,
+  KeptDeliveriesRecord,
+  OutboxRecord,
+  WebhookEndpointRecord,
+} from '../domain/notifications/document.js';
 import type { OrganisationRecord, OverrideRecord } from '../domain/organisations/document.js';
+import type { FeatureFlagRecord } from '../domain/organisations/feature-flag.js';
 import type {
   Head,
   MeterDocument,
@@ -47,6 +55,16 @@ export interface RecordValues {
   locator: { readonly org_id: string };
   credit_note: CreditNoteRecord;
   credit_grant: CreditGrantRecord;
+  /** Id is its key; of the organisation '' it holds for all. */
+  feature_flag: FeatureFlagRecord;
+  webhook_endpoint: WebhookEndpointRecord;
+  delivery: DeliveryRecord;
+  /** Id ''. */
+  outbox: OutboxRecord;
+  /** Id ''. */
+  kept_deliveries: KeptDeliveriesRecord;
+  /** Of an organisation; id ''. */
+  alerts: AlertsRecord;
   /** The last number of a series; id `INV-2026`. */
   series: { readonly last: number };
 }

@@ -16,6 +16,8 @@ import type { Metrics } from '../telemetry/metrics.js';
 import type { SystemStatus } from './admin/system-status.js';
 import type { Dues } from './billing/dues.js';
 import type { Denials } from './denials.js';
+import type { Notices } from './notifications/notices.js';
+import type { Queues } from './notifications/queues.js';
 import { Refusal } from './refusal.js';
 import type { TermsBook } from './rules.js';
 
@@ -40,6 +42,10 @@ export interface Core {
   readonly terms: TermsBook;
   /** When each organisation has something to close. */
   readonly dues: Dues;
+  /** Entries that may have something to tell. */
+  readonly notices: Notices;
+  /** Deliveries that wait to be sent. */
+  readonly queues: Queues;
   /** What the process knows of itself. */
   readonly status: SystemStatus;
   /** The UTC month that holds a time; the last answer is remembered. */

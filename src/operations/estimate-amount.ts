@@ -1,5 +1,5 @@
-// The marginal amount of usage: what the running month costs with it less what it costs without,
-// unrounded.
+// The marginal amount of usage: what its usage period costs with it less what it costs without,
+// unrounded. Flat fees, minima and shares of a part period are the invoice's.
 
 import { type Decimal, multiply } from '../base/decimal.js';
 import {
@@ -10,17 +10,26 @@ import {
   NOTHING,
   subtractFractions,
 } from '../base/fraction.js';
-import { type EpochMs, maxQuanta, type Quanta } from '../base/units.js';
-import { cellValue, emptyCell, mergeCell } from '../domain/metering/cell.js';
+import type { EpochMs, Quanta } from '../base/units.js';
 import type { Dimensions } from '../domain/metering/dimensions.js';
 import type { Meter } from '../domain/metering/meter.js';
-import type { Plan } from '../domain/plans/catalogue.js';
 import { type Price, type PriceVersion, priceFor, versionAt } from '../domain/pricing/price.js';
 import { AMOUNT_SCALE, isLinear, rateDue, type UsageSoFar } from '../domain/pricing/rate.js';
 import type { RecordEntry } from '../journal/entry.js';
 import type { Account } from '../state/account.js';
-import { labelsOf, readCells, readLevels } from '../state/totals.js';
+import { labelsOf, onGridBefore, readLevels } from '../state/totals.js';
 import type { Core } from './core.js';
+import type { Request } from './evaluate.js';
+import {
+  copyOf,
+  keepPositions,
+  type MovedPosition,
+  move,
+  type Place,
+  placesOf,
+  positionOf,
+} from './positions.js';
+import type { Terms } from './rules.js';
 
 const NO_PRICES: readonly Price[] = [];
 
@@ -33,83 +42,103 @@ export interface Intended {
   readonly isDelta: boolean;
   /** UNIQUE: the value. LAST: the source. */
   readonly subject: string;
-  /** LAST: a level that is older than its source's changes nothing. Undefined: now. */
-  readonly timeMs?: EpochMs | undefined;
+  /** Undefined: now. LAST: a level that is older than its source's changes nothing. */
+  readonly timeMs: EpochMs | undefined;
 }
 
-/** What several of them cost together: what is included is used up once. */
-export function estimateAmount(
+export function intendedBy(request: Request): Intended {
+  const { meter, dimensions, quanta, isDelta, subject, eventTimeMs: timeMs } = request;
+  return { meter, dimensions, quanta, isDelta, subject, timeMs };
+}
+
+/** What several of them cost, one after the other: what is included is used up once. */
+export interface Estimate {
+  readonly core: Core;
+  readonly account: Account | undefined;
+  readonly terms: Terms;
+  readonly nowMs: EpochMs;
+  // Hot path: one event of a simple price needs neither.
+  positions: Map<Place, MovedPosition> | undefined;
+  levels: Map<string, KnownLevel> | undefined;
+}
+
+export function beginEstimate(
   core: Core,
   account: Account | undefined,
-  plan: Plan,
-  intended: readonly Intended[],
-  atMs: EpochMs,
-): Decimal {
-  // Hot path: one event of a simple price needs neither.
-  let positions: Map<Price | string, Position> | undefined;
-  let levels: Map<string, KnownLevel> | undefined;
+  terms: Terms,
+  nowMs: EpochMs,
+): Estimate {
+  return { core, account, terms, nowMs, positions: undefined, levels: undefined };
+}
+
+/** What `intended` costs beyond all that went through the estimate before it. */
+export function marginalAmount(estimate: Estimate, intended: Intended): Fraction {
+  const { core, account, terms } = estimate;
+  const { meter } = intended;
+  const period = terms.periodAt(intended.timeMs ?? estimate.nowMs);
+  if (period.trial) return NOTHING;
+  const prices = period.plan.prices.get(meter.key) ?? NO_PRICES;
+  // What has no parts in time is priced once, by the version at its period's end.
+  const pricedMs = addsUp(meter) ? (intended.timeMs ?? estimate.nowMs) : period.endMs - 1;
   let sum: Fraction = NOTHING;
-  for (const each of intended) {
-    const { meter } = each;
-    const prices = plan.prices.get(meter.key) ?? NO_PRICES;
-    // What has no parts in time is priced once, by the version at its period's end.
-    const pricedMs = addsUp(meter) ? atMs : core.monthAt(atMs).endMs - 1;
-    let steps: readonly Step[] = [each];
-    if (meter.aggregation === 'LAST') {
-      levels ??= new Map();
-      steps = moveLevel(core, account, each, levels);
+  for (const step of stepsOf(estimate, intended)) {
+    const { dimensions, quanta, subject } = step;
+    const price = priceFor(prices, dimensions, pricedMs);
+    const rate = rateOf(meter, price && versionAt(price, pricedMs));
+    if (rate === undefined) continue;
+    if (rate.isLinear) {
+      sum = addFractions(sum, rate.amountOf({ quanta, events: 1 }));
+      continue;
     }
-    for (const { dimensions, ...step } of steps) {
-      const price = priceFor(prices, dimensions, pricedMs);
-      const rate = rateOf(meter, price && versionAt(price, pricedMs));
-      if (rate === undefined) continue;
-      if (rate.isLinear) {
-        sum = addFractions(sum, rate.amountOf({ quanta: step.quanta, events: 1 }));
-        continue;
-      }
-      const place = price ?? unpricedPlace(meter, dimensions);
-      positions ??= new Map();
-      const position =
-        positions.get(place) ?? usedUnder(core, account, meter, place, { prices, pricedMs });
-      positions.set(place, position);
-      const before = rate.amountOf(position);
-      move(position, meter, step);
-      const after = rate.amountOf(position);
-      sum = addFractions(sum, subtractFractions(after, before));
-    }
+    const placeOf = placesOf(meter, prices, pricedMs);
+    const place = price ?? placeOf(dimensions);
+    estimate.positions ??= new Map();
+    const position =
+      estimate.positions.get(place) ??
+      copyOf(positionOf(core, account, meter, period, place, placeOf));
+    estimate.positions.set(place, position);
+    const before = rate.amountOf(position);
+    move(position, meter.aggregation, quanta, subject);
+    sum = addFractions(sum, subtractFractions(rate.amountOf(position), before));
   }
-  return fractionToDecimal(sum, AMOUNT_SCALE);
+  return sum;
+}
+
+/** The one event that went through the estimate was recorded. */
+export function keepEstimate({ core, account, terms, positions }: Estimate, of: Intended): void {
+  if (account === undefined || of.timeMs === undefined) return;
+  keepPositions(core, account, of.meter, terms.periodAt(of.timeMs), positions);
+}
+
+export function toAmount(fraction: Fraction): Decimal {
+  return fractionToDecimal(fraction, AMOUNT_SCALE);
 }
 
 /**
- * What a month costs less without one of its events, 0 or negative. SUM and COUNT only: what others
- * come to depends on all events of the month.
+ * What a period costs less without one of its events, 0 or negative. SUM and COUNT only: what
+ * others come to depends on all events of the period.
  */
 export function estimateRemoval(
   core: Core,
   account: Account,
-  plan: Plan,
+  terms: Terms,
   meter: Meter,
   event: RecordEntry,
 ): Decimal | undefined {
   const { quanta, rollup, eventTimeMs: pricedMs } = event;
-  if (!addsUp(meter)) return undefined;
-  const prices = plan.prices.get(meter.key) ?? NO_PRICES;
+  const period = terms.periodAt(pricedMs);
+  if (!addsUp(meter) || period.trial) return undefined;
+  const prices = period.plan.prices.get(meter.key) ?? NO_PRICES;
   const dimensions = new Map(rollup);
   const price = priceFor(prices, dimensions, pricedMs);
   const rate = rateOf(meter, price && versionAt(price, pricedMs));
   if (rate === undefined) return undefined;
-  const place = price ?? unpricedPlace(meter, dimensions);
-  const { quanta: used, events } = usedUnder(core, account, meter, place, { prices, pricedMs });
+  const placeOf = placesOf(meter, prices, pricedMs);
+  const place = placeOf(dimensions);
+  const { quanta: used, events } = positionOf(core, account, meter, period, place, placeOf);
   const before = rate.amountOf({ quanta: used, events });
   const after = rate.amountOf({ quanta: used - quanta, events: events - 1 });
-  return fractionToDecimal(subtractFractions(after, before), AMOUNT_SCALE);
-}
-
-/** The invoice shows unpriced usage by label set. */
-function unpricedPlace(meter: Meter, dimensions: Dimensions): string {
-  const labels = meter.rollupKeys.map((key) => [key, dimensions.get(key) ?? '']);
-  return `${meter.key}\u0003${JSON.stringify(labels)}`;
+  return toAmount(subtractFractions(after, before));
 }
 
 /** A change of one position; of LAST, a part of a level's change. */
@@ -122,14 +151,16 @@ interface KnownLevel {
 }
 
 /** A level leaves the price that it stands under and comes to its new one; a late one does not. */
-function moveLevel(
-  core: Core,
-  account: Account | undefined,
-  { meter, dimensions, quanta, isDelta, subject, timeMs = Number.POSITIVE_INFINITY }: Intended,
-  levels: Map<string, KnownLevel>,
-): Step[] {
+function stepsOf(estimate: Estimate, intended: Intended): readonly Step[] {
+  const { core, account, terms } = estimate;
+  const { meter, dimensions, quanta, isDelta, subject } = intended;
+  if (meter.aggregation !== 'LAST') return [intended];
+  estimate.levels ??= new Map();
+  const { levels } = estimate;
+  const timeMs = intended.timeMs ?? Number.POSITIVE_INFINITY;
+  const { endMs } = terms.periodAt(intended.timeMs ?? estimate.nowMs);
   const place = `${meter.key}\u0004${subject}`;
-  const known = levels.get(place) ?? (account && levelIn(core, account, meter, subject, timeMs));
+  const known = levels.get(place) ?? (account && levelBy(core, account, meter, subject, endMs));
   if (known !== undefined && timeMs < known.timeMs) return [];
   const before = known?.quanta ?? 0n;
   const level = isDelta ? before + quanta : quanta;
@@ -139,25 +170,22 @@ function moveLevel(
   return [{ dimensions: known.dimensions, quanta: -before, subject }, arrival];
 }
 
-/** A source's level at the end of the month of `timeMs`: a later month has one of its own. */
-function levelIn(
+/** A source's level at the end of a period: a later one has one of its own. */
+function levelBy(
   core: Core,
   account: Account,
   meter: Meter,
   subject: string,
-  timeMs: EpochMs,
+  endMs: EpochMs,
 ): KnownLevel | undefined {
   const latest = core.fold.levels(account, meter.key)?.sources.get(subject);
-  const { endMs } = core.monthAt(Math.min(timeMs, core.clock.wallMs()));
   if (latest === undefined || latest.timeMs < endMs) {
     return latest && { ...latest, dimensions: new Map(latest.labels) };
   }
-  const level = readLevels(core.fold, account, meter.key, endMs).get(subject);
+  const level = readLevels(core.fold, account, meter.key, onGridBefore(endMs)).get(subject);
   if (level === undefined) return undefined;
-  return {
-    ...level,
-    dimensions: new Map(labelsOf(core.fold, account, meter.key, level.labelSet)),
-  };
+  const labels = labelsOf(core.fold, account, meter.key, level.labelSet);
+  return { ...level, dimensions: new Map(labels) };
 }
 
 interface Rate {
@@ -185,68 +213,4 @@ function rateOf(meter: Meter, version: PriceVersion | undefined): Rate | undefin
 
 function addsUp({ aggregation }: Meter): boolean {
   return aggregation === 'SUM' || aggregation === 'COUNT';
-}
-
-/** Where a month stands under one price. */
-interface Position extends UsageSoFar {
-  quanta: Quanta;
-  events: number;
-  readonly values: Set<string>;
-}
-
-function move(
-  position: Position,
-  { aggregation }: Meter,
-  { quanta, subject }: Omit<Step, 'dimensions'>,
-): void {
-  position.events++;
-  switch (aggregation) {
-    case 'SUM':
-    case 'COUNT':
-    case 'LAST':
-      position.quanta += quanta;
-      return;
-    case 'MAX':
-      position.quanta = maxQuanta(position.quanta, quanta);
-      return;
-    case 'UNIQUE':
-      if (!position.values.has(subject)) position.quanta += 1n;
-      position.values.add(subject);
-  }
-}
-
-interface Priced {
-  readonly prices: readonly Price[];
-  readonly pricedMs: EpochMs;
-}
-
-function usedUnder(
-  core: Core,
-  account: Account | undefined,
-  meter: Meter,
-  place: Price | string,
-  { prices, pricedMs }: Priced,
-): Position {
-  const position = { quanta: 0n, events: 0, values: new Set<string>() };
-  if (account === undefined) return position;
-  const covers = (labels: Dimensions) =>
-    (priceFor(prices, labels, pricedMs) ?? unpricedPlace(meter, labels)) === place;
-  const { startMs, endMs } = core.monthAt(pricedMs);
-  if (meter.aggregation === 'LAST') {
-    for (const { labelSet, quanta } of readLevels(core.fold, account, meter.key, endMs).values()) {
-      const labels = labelsOf(core.fold, account, meter.key, labelSet);
-      if (covers(new Map(labels))) position.quanta += quanta;
-    }
-    return position;
-  }
-  const sum = emptyCell();
-  const cells = readCells(core.fold, account, meter.key, meter.aggregation, startMs, endMs);
-  for (const [id, cell] of cells) {
-    const labels = labelsOf(core.fold, account, meter.key, id);
-    if (covers(new Map(labels))) mergeCell(sum, cell, meter.aggregation);
-  }
-  for (const value of sum.values?.keys() ?? []) position.values.add(value);
-  position.quanta = cellValue(sum, meter.aggregation);
-  position.events = sum.count;
-  return position;
 }

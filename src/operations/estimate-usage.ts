@@ -5,12 +5,13 @@ import type {
   EstimateUsageResponse,
 } from '../../generated/ts/tollgate/v1/metering_service.js';
 import { formatDecimal, formatUnits } from '../base/decimal.js';
+import { addFractions, type Fraction, NOTHING } from '../base/fraction.js';
 import type { Quanta } from '../base/units.js';
 import { limits } from '../limits.js';
 import { checkItems } from './check-items.js';
 import { type Answer, advisory, type Core, catalogueOf } from './core.js';
-import { estimateAmount } from './estimate-amount.js';
-import { type MeasuredItem, measureItem, parseItem } from './item.js';
+import { beginEstimate, marginalAmount, toAmount } from './estimate-amount.js';
+import { intendedOf, type MeasuredItem, measureItem, parseItem } from './item.js';
 import { checkOrgId, createFaults, refuseFaults } from './parse.js';
 
 export function estimateUsage(
@@ -31,13 +32,13 @@ export function estimateUsage(
   });
   refuseFaults(faults);
   const nowMs = core.clock.wallMs();
-  const { plan } = core.terms.of(orgId, nowMs).terms;
-  const account = core.fold.account(orgId);
+  const terms = core.terms.of(orgId, nowMs);
+  const estimate = beginEstimate(core, core.fold.account(orgId), terms, nowMs);
   const totals = totalsOf(items);
-  const intended = items.map(({ item, meter, quanta, isDelta, subject }) => {
-    return { meter, dimensions: item.dimensions, quanta, isDelta, subject };
-  });
-  const amount = estimateAmount(core, account, plan, intended, nowMs);
+  let amount: Fraction = NOTHING;
+  for (const each of items) {
+    amount = addFractions(amount, marginalAmount(estimate, intendedOf(each)));
+  }
   const wouldExceed = items.length > 0 && !checkItems(core, orgId, items, nowMs).decision.allowed;
   return advisory({
     quantities: items.map(({ meter, quanta }) => formatUnits(quanta, meter.scale)),
@@ -46,8 +47,8 @@ export function estimateUsage(
       unit: meter.unit,
       quantity: formatUnits(quanta, meter.scale),
     })),
-    estimatedAmount: formatDecimal(amount),
-    currency: plan.currency,
+    estimatedAmount: formatDecimal(toAmount(amount)),
+    currency: terms.terms.plan.currency,
     wouldExceed,
   });
 }

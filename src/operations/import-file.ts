@@ -53,25 +53,14 @@ export async function importFile(core: Core, file: CatalogueDocument): Promise<I
  * What was counted is kept in quanta of the meter: another scale would change its meaning, also
  * where a catalogue in between did not have the meter.
  */
-function refuseOtherKind(core: Core, meter: MeterDocument): void {
-  const { key, scale, aggregation } = meter;
+function refuseOtherKind(core: Core, { key, scale, aggregation }: MeterDocument): void {
   const known = core.fold.meterKind(key);
   if (known === undefined) return;
-  if (known.scale !== scale || known.aggregation !== aggregation) {
-    throw incompatible(
-      `meter "${key}" was ${known.aggregation} of scale ${known.scale} and cannot become ` +
-        `${aggregation} of scale ${scale}: use a new meter`,
-    );
-  }
-  const { get } = knownTo(core.fold.records);
-  const before = get<Head<MeterDocument>>('meter', '', key)?.document;
-  for (const field of ['formula', 'dimension'] as const) {
-    if (before === undefined || before[field] === meter[field]) continue;
-    throw incompatible(
-      `meter "${key}" had the ${field} "${before[field]}" and cannot have "${meter[field]}": ` +
-        'use a new meter',
-    );
-  }
+  if (known.scale === scale && known.aggregation === aggregation) return;
+  throw incompatible(
+    `meter "${key}" was ${known.aggregation} of scale ${known.scale} and cannot become ` +
+      `${aggregation} of scale ${scale}: use a new meter`,
+  );
 }
 
 /** A call may have made a list in the currency of one that the file brings in. */

@@ -5,6 +5,7 @@ import type { Quanta } from '../base/units.js';
 import { type Dimensions, valuesOf } from '../domain/metering/dimensions.js';
 import type { Meter } from '../domain/metering/meter.js';
 import type { Catalogue } from '../domain/plans/catalogue.js';
+import type { Intended } from './estimate-amount.js';
 import { type Amount, amountTextOf, parseAmount } from './event.js';
 import { canonicalQuantity, checkDimensions, checkMeter, type Faults } from './parse.js';
 import { lacksDimension, measure } from './quantity.js';
@@ -84,6 +85,10 @@ export function measureItem(
   const name = item.isLevel ? 'level' : 'quantity';
   const measured = measure(amount, meter, dimensions, runUnits, field, faults, name);
   return measured && { item, meter, quanta: measured.quanta, isDelta, subject };
+}
+
+export function intendedOf({ item, meter, quanta, isDelta, subject }: MeasuredItem): Intended {
+  return { meter, dimensions: item.dimensions, quanta, isDelta, subject, timeMs: undefined };
 }
 
 /** No amount: one quantum (SUM, LAST), one event (COUNT, UNIQUE), the present value (MAX). */

@@ -8,6 +8,7 @@ import type { Counted } from '../domain/quota/counted.js';
 import type { RuleState } from '../domain/quota/decide.js';
 import type { Core } from './core.js';
 import { type Request, ruleState, standingAt } from './evaluate.js';
+import type { EffectiveRule } from './rules.js';
 
 export function matchingStates(
   core: Core,
@@ -15,8 +16,22 @@ export function matchingStates(
   meter: Meter,
   dimensions: Dimensions,
 ): RuleState[] {
+  const terms = core.terms.of(orgId, core.clock.wallMs());
+  const { effective } = terms.meter(meter.key);
+  return effective
+    .filter(({ rule }) => matches(rule.match, dimensions))
+    .map((each) => stateNow(core, orgId, meter, each, dimensions));
+}
+
+/** One rule that holds, as it stands for these labels. */
+export function stateNow(
+  core: Core,
+  orgId: string,
+  meter: Meter,
+  { rule, place }: EffectiveRule,
+  dimensions: Dimensions,
+): RuleState {
   const nowMs = core.clock.wallMs();
-  const terms = core.terms.of(orgId, nowMs);
   const request: Request = {
     orgId,
     account: core.fold.account(orgId),
@@ -29,11 +44,7 @@ export function matchingStates(
     subject: '',
     pending: undefined,
   };
-  const { effective, counted } = terms.meter(meter.key);
-  return effective
-    .filter(({ rule }) => matches(rule.match, dimensions))
-    .map(({ rule, place }) => {
-      const standing = standingAt(core, request, counted[place] as Counted, nowMs);
-      return { ...ruleState(request, rule, standing), requested: 0n };
-    });
+  const { counted } = core.terms.of(orgId, nowMs).meter(meter.key);
+  const standing = standingAt(core, request, counted[place] as Counted, nowMs);
+  return { ...ruleState(request, rule, standing), requested: 0n };
 }

@@ -51,6 +51,7 @@ export function recordEvent(
   };
   noteShadow(core, event.orgId, checked.states, nowMs);
   const { sequence } = commit(core, entry, checked);
+  if (thresholds.length > 0) core.notices.note(sequence);
   count(core, checked, entry);
   for (const state of checked.states) settleState(state, counters);
   return { entry, sequence, states: checked.states };

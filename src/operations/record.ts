@@ -23,7 +23,13 @@ import {
   refuseIfFull,
   refuseIfUnable,
 } from './core.js';
-import { estimateAmount } from './estimate-amount.js';
+import {
+  beginEstimate,
+  intendedBy,
+  keepEstimate,
+  marginalAmount,
+  toAmount,
+} from './estimate-amount.js';
 import { type ParsedEvent, parseEvent } from './event.js';
 import { matchingStates } from './matching-states.js';
 import { createFaults, type Faults, refuseFaults, toTimestamp } from './parse.js';
@@ -102,8 +108,11 @@ export function refusalOf(rejection: Rejection): Refusal {
 
 function recorded(core: Core, checked: Recordable): Answer<RecordResponse> {
   refuseIfFull(core, 'ordinary');
-  const amount = amountOf(core, checked);
+  const estimate = beginEstimate(core, checked.account, checked.terms, checked.nowMs);
+  const intended = intendedBy(checked.request);
+  const amount = formatDecimal(toAmount(marginalAmount(estimate, intended)));
   const { sequence, states } = recordEvent(core, checked, '');
+  keepEstimate(estimate, intended);
   core.journal.submit();
   const reply = replyOf(checked, states, amount, 'recorded');
   return { reply: { ...reply, sequence: BigInt(sequence) }, after: sequence };
@@ -111,26 +120,12 @@ function recorded(core: Core, checked: Recordable): Answer<RecordResponse> {
 
 /** What Record would answer: the rules as if the event were in. */
 function validated(core: Core, checked: Recordable): Answer<RecordResponse> {
-  const amount = amountOf(core, checked);
+  const estimate = beginEstimate(core, checked.account, checked.terms, checked.nowMs);
+  const amount = formatDecimal(toAmount(marginalAmount(estimate, intendedBy(checked.request))));
   return advisory({
     ...replyOf(checked, checked.states, amount, 'requested'),
     recordedTime: undefined,
   });
-}
-
-function amountOf(core: Core, checked: Recordable): string {
-  const { account, meter, quanta, eventTimeMs, terms, event, request } = checked;
-  const { plan } = terms.terms;
-  const { dimensions } = event;
-  const intended = {
-    meter,
-    dimensions,
-    quanta,
-    isDelta: false,
-    subject: request.subject,
-    timeMs: eventTimeMs,
-  };
-  return formatDecimal(estimateAmount(core, account, plan, [intended], eventTimeMs));
 }
 
 function replyOf(

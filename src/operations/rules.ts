@@ -2,9 +2,11 @@
 // of either and kept until a known moment ends them: an override expires, another tenure begins.
 
 import type { EpochMs } from '../base/units.js';
+import type { Interval } from '../domain/metering/calendar.js';
 import {
   type Catalogue,
   type OrganisationTerms,
+  type Plan,
   rulesFor,
   rulesSpan,
 } from '../domain/plans/catalogue.js';
@@ -20,6 +22,7 @@ import {
   subscriptionWindowAt,
   type TermsDocument,
   tenureAt,
+  usagePeriodAt,
 } from '../domain/subscriptions/terms.js';
 import type { CompiledTerms } from '../state/catalogue-state.js';
 import type { Fold } from '../state/fold.js';
@@ -40,8 +43,17 @@ export interface Terms {
   readonly terms: OrganisationTerms;
   readonly document: TermsDocument;
   readonly meter: (meter: string) => MeterRules;
+  /** The usage period that holds a time; the last answer is remembered. */
+  readonly periodAt: (atMs: EpochMs) => RatedPeriod;
   /** Meters that some rule of the organisation bounds. */
   readonly meters: () => readonly string[];
+}
+
+/** A stretch of usage that is rated together, and what by. */
+export interface RatedPeriod extends Interval {
+  readonly plan: Plan;
+  /** Usage costs nothing. */
+  readonly trial: boolean;
 }
 
 export interface TermsBook {
@@ -131,7 +143,22 @@ function resolve(compiled: CompiledTerms, nowMs: EpochMs, windows: Windows): Rem
       }
       return rules;
     },
+    periodAt: rememberingPeriod(catalogue, document),
     meters: () => [...effective.keys()],
+  };
+}
+
+function rememberingPeriod(
+  catalogue: Catalogue,
+  document: TermsDocument,
+): (atMs: EpochMs) => RatedPeriod {
+  let last: RatedPeriod | undefined;
+  return (atMs) => {
+    if (last !== undefined && atMs >= last.startMs && atMs < last.endMs) return last;
+    const { startMs, endMs, tenure } = usagePeriodAt(document, atMs);
+    const plan = catalogue.plan(tenure.plan, tenure.plan_version) ?? catalogue.defaultPlan;
+    last = { startMs, endMs, plan, trial: tenure.trial };
+    return last;
   };
 }
 

@@ -21,11 +21,16 @@ export async function publishAddresses(
 ): Promise<void> {
   const text = JSON.stringify({
     pid: process.pid,
-    instance: `${process.pid}@${directory}`,
+    instance: instanceOf(directory),
     started: new Date(nowMs).toISOString(),
     ...addresses,
   });
   await replaceFile(directory, ADDRESSES, `${text}\n`);
+}
+
+/** Tells this process from others on the machine. */
+export function instanceOf(directory: string): string {
+  return `${process.pid}@${directory}`;
 }
 
 export function withdrawAddresses(directory: string): void {

@@ -1,18 +1,21 @@
 // What /metrics reads at each scrape from the parts that own it.
 
+import type { Core } from '../operations/core.js';
 import type { Machine } from '../pumps/watch-machine.js';
 import type { OpenedState } from '../state/open.js';
 import type { GaugeReadings } from '../telemetry/metrics.js';
 
 export interface GaugeSources {
   readonly state: OpenedState;
+  readonly core: Pick<Core, 'clock' | 'notices' | 'queues'>;
   readonly machine: Machine;
   readonly config: { readonly journalBytesMax: number; readonly diskReserveBytes: number };
   readonly filesystem: string;
 }
 
 export function gaugesOf(sources: GaugeSources): () => GaugeReadings {
-  const { state, machine, config, filesystem } = sources;
+  const { state, core, machine, config, filesystem } = sources;
+  const { notices, queues, clock } = core;
   const { journal, rotation, indexes, checkpoints, store, fold } = state;
   return () => ({
     reservationsOpen: fold.holds.open(),
@@ -31,5 +34,8 @@ export function gaugesOf(sources: GaugeSources): () => GaugeReadings {
     indexTailEntries: { ids: indexes.tailSize(), events: indexes.tailSize() },
     clockDisagreementMs: machine.disagreementMs(),
     filesystemWarning: filesystem,
+    deliveriesWaiting: queues.size(),
+    deliveryOldestMs: Math.max(0, clock.wallMs() - (queues.oldestMs() ?? clock.wallMs())),
+    outboxLagEntries: Math.max(0, journal.syncedSequence() - notices.position()),
   });
 }

@@ -22,7 +22,10 @@ export function checkpointTurn(options: CheckpointPumpOptions): () => Promise<vo
   return async () => {
     const behind = journal.lastSequence() - checkpoints.applied();
     const nowMs = clock.monotonicMs();
-    if (behind === 0) return;
+    if (behind === 0) {
+      checkpoints.tidy();
+      return;
+    }
     if (nowMs - lastMs < intervalMs && behind < limits.checkpointEntries) return;
     lastMs = nowMs;
     const { values } = await checkpoints.run();

@@ -43,7 +43,7 @@ async function closeOne(
     const closesMs = await closeAccount(core, orgId);
     core.dues.set(orgId, Math.min(changesMs, closesMs));
   } catch (error) {
-    core.dues.set(orgId, core.clock.wallMs() + RETRY_MS);
+    core.dues.putOff(orgId, core.clock.wallMs() + RETRY_MS);
     onTrouble(orgId, error);
   }
 }

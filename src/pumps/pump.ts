@@ -2,6 +2,9 @@
 // reported and the pump goes on: the next turn tries again.
 
 export interface Pump {
+  readonly name: string;
+  /** Why the last turn failed; undefined where it went well. */
+  readonly failure: () => unknown;
   /** Runs a turn now, or right after the one under way. */
   readonly nudge: () => void;
   /** Resolves when the turn under way is over; no other follows. */
@@ -19,6 +22,7 @@ export function startPump({ name, everyMs, turn, onError }: PumpOptions): Pump {
   let stopped = false;
   let again = false;
   let running: Promise<void> | undefined;
+  let failure: unknown;
   const timer = setInterval(start, everyMs);
 
   function start(): void {
@@ -38,12 +42,16 @@ export function startPump({ name, everyMs, turn, onError }: PumpOptions): Pump {
   async function runOnce(): Promise<void> {
     try {
       await turn();
+      failure = undefined;
     } catch (error) {
+      failure = error;
       onError(name, error);
     }
   }
 
   return {
+    name,
+    failure: () => failure,
     nudge: start,
     async stop() {
       stopped = true;

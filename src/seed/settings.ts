@@ -85,6 +85,12 @@ export const SETTINGS = {
     write: (ms) => (ms === 0 ? '0' : lengthText(ms)),
   }),
   invoice_due_days: whole(14, 0, 365, 'days an invoice may be paid in'),
+  delivery_retention_days: whole(
+    limits.deliveryRetentionMs / DAY_MS,
+    1,
+    3660,
+    'days a delivery is kept when it was delivered or given up',
+  ),
   drain_seconds: whole(limits.drainMs / SECOND_MS, 0, 3600, 'seconds that a stop waits for calls'),
 } as const;
 

@@ -1,7 +1,7 @@
 // What the hot path remembers of an organisation so that it need not build keys: pointers into the
 // tables, each checked by `live` before use. Nothing here is state: it may be dropped at any time.
 
-import type { EpochMs } from '../base/units.js';
+import type { EpochMs, Quanta } from '../base/units.js';
 import type { Counter, LabelSet, Levels, Organisation, Page, Series } from './values.js';
 
 export interface Account {
@@ -17,6 +17,26 @@ export interface MeterAccount {
   day: PagePointer | undefined;
   quarter: PagePointer | undefined;
   levels: Levels | undefined;
+  /** Counts what was applied to the meter's totals since this was remembered. */
+  changes: number;
+  /** For estimates. */
+  positions: Positions | undefined;
+}
+
+/** Where a usage period stands under the prices of a plan, as of `changes`. */
+export interface Positions {
+  readonly plan: object;
+  readonly startMs: EpochMs;
+  changes: number;
+  /** By price, or by what stands for one. */
+  readonly places: Map<object | string, Position>;
+}
+
+export interface Position {
+  quanta: Quanta;
+  events: number;
+  /** UNIQUE: the values that are in. */
+  readonly values: Set<string>;
 }
 
 export interface PagePointer {

@@ -85,6 +85,8 @@ export function openAccounts(tables: Tables): Accounts {
       day: undefined,
       quarter: undefined,
       levels: undefined,
+      changes: 0,
+      positions: undefined,
     };
     of.meters.set(meter, made);
     lastAccount = undefined;

@@ -19,7 +19,7 @@ export function applyCorrection(
   record: CorrectionRecord,
 ): Account {
   const of = present(accounts.account(record.org_id), 'the organisation of a correction');
-  accounts.meterAccount(of, record.meter);
+  accounts.meterAccount(of, record.meter).changes++;
   const set = accounts.labelSet(of, record.meter, labelText(record.rollup));
   const { id } = present(set, 'the label set of a corrected event');
   const at = { tables, of, id, record };

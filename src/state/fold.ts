@@ -9,14 +9,15 @@ import { intervalAt, UTC } from '../domain/metering/calendar.js';
 import { addEvent, type Cell, emptyCell } from '../domain/metering/cell.js';
 import type { CorrectionRecord } from '../domain/metering/correction.js';
 import type { CatalogueDocument } from '../domain/plans/document.js';
-import type {
-  CatalogueEntry,
-  EndEntry,
-  Entry,
-  HoldItem,
-  LedgerEntry,
-  LedgerWrite,
-  RecordEntry,
+import {
+  BOOKKEEPER,
+  type CatalogueEntry,
+  type EndEntry,
+  type Entry,
+  type HoldItem,
+  type LedgerEntry,
+  type LedgerWrite,
+  type RecordEntry,
 } from '../journal/entry.js';
 import { CHAIN_START } from '../journal/ledger-codec.js';
 import type { Account, MeterAccount, PagePointer } from './account.js';
@@ -150,6 +151,7 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     addEvent(cellOf(at.day.page, id), entry, sequence, hashLow, hashHigh);
     addEvent(cellOf(at.quarter.page, id), entry, sequence, hashLow, hashHigh);
     widen(at, quarterMs);
+    at.changes++;
     noteChanged(tables, of.organisation, eventTimeMs, sequence);
     if (entry.aggregation === 'LAST') applyLevel(tables, of, at, entry, sequence);
     applyCounters(of, entry, sequence);
@@ -194,7 +196,9 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
 
   function applyLedger(entry: LedgerEntry, sequence: Sequence): void {
     applyWrites(entry.writes, entry.atMs, sequence);
-    records.append(AUDIT, entry.orgId, auditId(sequence, catalogues.catalogue()?.version ?? 0));
+    if (entry.actor !== BOOKKEEPER) {
+      records.append(AUDIT, entry.orgId, auditId(sequence, catalogues.catalogue()?.version ?? 0));
+    }
     saveNote(tables, keys.chain, 0, entry.chain);
   }
 

@@ -15,6 +15,11 @@ export function onGrid(atMs: EpochMs): boolean {
   return atMs % QUARTER_MS === 0;
 }
 
+/** The last time on the grid that is not after `atMs`. */
+export function onGridBefore(atMs: EpochMs): EpochMs {
+  return atMs - (atMs % QUARTER_MS);
+}
+
 /** Cells of [startMs, endMs) by label set id. */
 export function readCells(
   fold: Fold,

@@ -51,6 +51,10 @@ export interface GaugeReadings {
   readonly clockDisagreementMs: DurationMs;
   /** The kind of a file system that is allowed with a warning (`btrfs`), else empty. */
   readonly filesystemWarning: string;
+  /** Deliveries in memory; of one endpoint no more than a bound. */
+  readonly deliveriesWaiting: number;
+  readonly deliveryOldestMs: DurationMs;
+  readonly outboxLagEntries: number;
 }
 
 export interface PerIndex {
@@ -84,6 +88,7 @@ const PLAIN_COUNTERS = {
   journalEntries: ['journal_entries_total', 'Entries made durable.'],
   journalSegments: ['journal_segments_total', 'Segments begun by rotation.'],
   journalTornTails: ['journal_torn_tails_total', 'Unfinished last batches cut off at start.'],
+  deadLetters: ['dead_letters_total', 'Deliveries given up.'],
   checkpointValues: ['checkpoint_values_total', 'Values written by checkpoints.'],
 } as const;
 
@@ -116,6 +121,12 @@ const LABELLED_COUNTERS = {
     help: 'Reservations by what became of them.',
     label: 'result',
     values: ['granted', 'denied', 'settled', 'released', 'expired'],
+  },
+  webhookAttempts: {
+    name: 'webhook_attempts_total',
+    help: 'Attempts at deliveries by what became of them; a failed one is tried again.',
+    label: 'result',
+    values: ['delivered', 'failed'],
   },
 } as const;
 
@@ -158,6 +169,13 @@ const GAUGES: readonly (readonly [name: string, help: string, read: ReadSamples]
   ['disk_free_bytes', 'Free on the volume of the data.', (r) => single(r.diskFreeBytes)],
   ['disk_reserve_bytes', 'Kept free; below, no recording.', (r) => single(r.diskReserveBytes)],
   ['disk_reserve_ok', '1 while the reserve is free.', (r) => single(flag(r.diskReserveOk))],
+  ['deliveries_waiting', 'Deliveries that wait.', (r) => single(r.deliveriesWaiting)],
+  [
+    'delivery_oldest_seconds',
+    'Age of the oldest delivery that waits.',
+    (r) => single(r.deliveryOldestMs / 1000),
+  ],
+  ['outbox_lag_entries', 'Not yet turned into deliveries.', (r) => single(r.outboxLagEntries)],
   [
     'clock_disagreement_seconds',
     'Wall clock minus monotonic clock since the start.',
@@ -230,6 +248,7 @@ function openCounters(exposition: Exposition): PlainCounters & LabelledCounters 
     events: openLabelled(exposition, LABELLED_COUNTERS.events),
     denials: openLabelled(exposition, LABELLED_COUNTERS.denials),
     reservations: openLabelled(exposition, LABELLED_COUNTERS.reservations),
+    webhookAttempts: openLabelled(exposition, LABELLED_COUNTERS.webhookAttempts),
   };
 }
 

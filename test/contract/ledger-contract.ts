@@ -107,6 +107,23 @@ export function ledgerContract(name: string, open: () => Promise<OpenedLedger>):
       expect(await get('acme')).toMatchObject({ version: 1 });
     });
 
+    test('changes nothing where the making of the changes fails', async () => {
+      const failing = opened.ledger.commit({
+        ...transaction([]),
+        series: 'INV-2026',
+        changes() {
+          throw new Error('not like this');
+        },
+      });
+      await expect(failing).rejects.toThrow('not like this');
+      const drawn = transaction([], {
+        series: 'INV-2026',
+        changes: (number) => [put('acme', 0, { plan: `${number}` })],
+      });
+      await opened.ledger.commit(drawn);
+      expect(await get('acme')).toMatchObject({ value: { plan: '1' } });
+    });
+
     test('refuses to make what is there, and to change what is not', async () => {
       await commit([put('acme')]);
       expect((await commit([put('acme')])).kind).toBe('stale');

@@ -129,7 +129,12 @@ describe('server reflection', () => {
     test('lists the services', async () => {
       const reply = await reflect(version, { list_services: '' });
       const names = reply.list_services_response?.service.map(({ name }) => name) ?? [];
-      expect(names.toSorted()).toEqual(['grpc.health.v1.Health', 'tollgate.v1.MeteringService']);
+      const own = [
+        ...['Admin', 'Catalog', 'Correction', 'Invoice', 'Metering', 'Notification'],
+        ...['Organization', 'Subscription'],
+      ];
+      const expected = own.map((name) => `tollgate.v1.${name}Service`);
+      expect(names.toSorted()).toEqual(['grpc.health.v1.Health', ...expected]);
     });
 
     const filesOf = async (question: object) => {

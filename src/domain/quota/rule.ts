@@ -1,8 +1,9 @@
 // A quota rule bounds the value of one meter in a window, for an organisation or a scope within it.
 
+import { present } from '../../base/assert.js';
 import type { EpochMs, Quanta } from '../../base/units.js';
 import { intervalAt } from '../metering/calendar.js';
-import { type Match, matchText } from '../metering/dimensions.js';
+import { type Match, matchOfText, matchText } from '../metering/dimensions.js';
 
 export const WINDOW_KINDS = [
   'CALENDAR_HOUR',
@@ -63,6 +64,20 @@ export function combinationOf(rule: Omit<Rule, 'combination' | 'source'>): strin
   const window = rule.windowLengthMs > 0 ? `${code}${rule.windowLengthMs}` : code;
   if (rule.scope.length === 0 && rule.match.length === 0) return window;
   return `${window}\u0003${rule.scope.join('\u0001')}\u0003${matchText(rule.match)}`;
+}
+
+/** What a combination counts by. */
+export type CombinationParts = Pick<Rule, 'window' | 'windowLengthMs' | 'scope' | 'match'>;
+
+export function partsOfCombination(combination: string): CombinationParts {
+  const [head = '', scope = '', match = ''] = combination.split('\u0003');
+  const window = WINDOW_KINDS.find((kind) => WINDOW_CODE[kind] === head.charAt(0));
+  return {
+    window: present(window, 'the window of a combination'),
+    windowLengthMs: Number(head.slice(1)),
+    scope: scope === '' ? [] : scope.split('\u0001'),
+    match: matchOfText(match),
+  };
 }
 
 /**

@@ -1,4 +1,4 @@
-// What happens to a subscription by itself: its trial ends, or a cancellation takes effect. What the
+// What happens to a subscription by itself: its trial ends, a cancellation takes effect. What the
 // organisation is on has changed on time already; here its state follows.
 
 import type { EpochMs } from '../../base/units.js';

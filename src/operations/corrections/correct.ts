@@ -32,7 +32,13 @@ import {
   refuseIfFull,
   refuseIfUnable,
 } from '../core.js';
-import { estimateAmount, estimateRemoval } from '../estimate-amount.js';
+import {
+  beginEstimate,
+  estimateRemoval,
+  intendedBy,
+  marginalAmount,
+  toAmount,
+} from '../estimate-amount.js';
 import { type ParsedEvent, parseEvent } from '../event.js';
 import { checkEventId, checkOrgId, createFaults, refuseFaults, toTimestamp } from '../parse.js';
 import { countRejection, refusalOf } from '../record.js';
@@ -267,21 +273,13 @@ function effectOf(
 function differenceOf(core: Core, entry: RecordEntry, checked: Recordable | undefined): string {
   const account = core.fold.account(entry.orgId);
   const meter = catalogueOf(core).everyMeter.get(entry.meter);
-  const { plan } = core.terms.of(entry.orgId, core.clock.wallMs()).terms;
-  const less = account && meter && estimateRemoval(core, account, plan, meter, entry);
+  const nowMs = core.clock.wallMs();
+  const terms = core.terms.of(entry.orgId, nowMs);
+  const less = account && meter && estimateRemoval(core, account, terms, meter, entry);
   if (less === undefined) return '';
   if (checked === undefined) return formatDecimal(less);
-  const intended = {
-    meter: checked.meter,
-    dimensions: checked.event.dimensions,
-    quanta: checked.quanta,
-    isDelta: false,
-    subject: checked.request.subject,
-    timeMs: checked.eventTimeMs,
-  };
-  return formatDecimal(
-    add(less, estimateAmount(core, account, plan, [intended], checked.eventTimeMs)),
-  );
+  const estimate = beginEstimate(core, account, terms, nowMs);
+  return formatDecimal(add(less, toAmount(marginalAmount(estimate, intendedBy(checked.request)))));
 }
 
 function billedBy(core: Core, orgId: string, startMs: number): string {

@@ -288,6 +288,6 @@ function toDocument(other: Other | undefined): LevelDocument | null {
 }
 
 function tooMany(): Refusal {
-  const text = `its windows hold more than ${limits.correctionEvents} events that must be looked at`;
+  const text = `its windows hold more than ${limits.correctionEvents} events to be looked at`;
   return new Refusal('RESOURCE_EXHAUSTED', 'CORRECTION_TOO_LARGE', text);
 }

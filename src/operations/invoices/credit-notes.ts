@@ -1,4 +1,4 @@
-// Credit notes: money given back on a closed invoice, which itself never changes but in what is due.
+// Credit notes: money given back on a closed invoice, which itself changes in nothing but its due.
 
 import {
   type CreditNote,

@@ -1,8 +1,8 @@
-// What must hold of every stored invoice, whatever it bills.
+// What must hold of every stored invoice, and of the numbers of all.
 
-import { amountDue } from '../../domain/invoicing/amounts.js';
 import type { CreditNoteRecord } from '../../domain/invoicing/credit.js';
 import type { InvoiceDocument } from '../../domain/invoicing/document.js';
+import { invoiceFaults } from '../../domain/invoicing/invoice-faults.js';
 import { type Records, recordsOf } from '../../state/records.js';
 
 export function checkInvoices(
@@ -20,19 +20,7 @@ export function checkInvoices(
 }
 
 function sums(invoice: InvoiceDocument): readonly string[] {
-  const { invoice_id: id, lines, subtotal, taxes, tax, total, state, number } = invoice;
-  const add = (amounts: readonly { readonly amount: string }[]) =>
-    amounts.reduce((sum, { amount }) => sum + BigInt(amount), 0n);
-  const problems: string[] = [];
-  if (add(lines) !== BigInt(subtotal)) problems.push('its lines are not its subtotal');
-  if (add(taxes) !== BigInt(tax)) problems.push('its taxes are not its tax');
-  if (BigInt(subtotal) + BigInt(tax) !== BigInt(total)) {
-    problems.push('subtotal and tax are not its total');
-  }
-  const numbered = state !== 'DRAFT' && state !== 'SKIPPED';
-  if (numbered !== (number !== '')) problems.push(`it is ${state} and its number is "${number}"`);
-  if (state === 'PAID' && amountDue(invoice) !== 0n) problems.push('it is PAID and not paid');
-  return problems.map((problem) => `invoice ${id}: ${problem}`);
+  return invoiceFaults(invoice).map((fault) => `invoice ${invoice.invoice_id}: ${fault}`);
 }
 
 /** Every number of a series from 1 to the last drawn, each once. */

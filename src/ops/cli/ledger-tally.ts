@@ -1,4 +1,4 @@
-// The ledger as the journal's entries give it: its records, and whether the chain of the audit trail
+// The ledger as the journal's entries give it: its records, and whether the chain of the audit
 // holds from the first entry to the last.
 
 import type { Sequence } from '../../base/units.js';

@@ -1,6 +1,6 @@
 // Every invoice proved from the journal: what each bill of each usage period rests on is added up
-// anew from the events, rated by the catalogue of then, and compared with what was billed. And every
-// event is looked for: it is on a bill, or its period is not closed yet.
+// anew from the events, rated by the catalogue of then, and compared with what was billed. Every
+// event is looked for, too: it is on a bill, or its period is not closed yet.
 //
 // Two passes over the journal: the ledger's records first, then the events.
 

@@ -23,8 +23,8 @@ const HELP = `Usage: tollgate verify [--data-dir DIR] [--json]
 
 Reads the whole data directory: every checksum, the chain of the batches, every entry, and
 whether the totals in the state are the sum of the events. Proves every invoice: its lines are
-rated anew from the journal's events, and no event is on two or missing. Changes nothing. The server must be
-stopped. Exit codes: 0 whole, 1 could not look, 2 bad usage, 3 damaged.
+rated anew from the journal's events, and no event is on two or missing. Changes nothing.
+The server must be stopped. Exit codes: 0 whole, 1 could not look, 2 bad usage, 3 damaged.
 `;
 
 interface Report {
@@ -166,7 +166,8 @@ function textOf(report: Report): string {
       'up to sequence ' +
       `${report.lastSequence}${report.lastEntry === '' ? '' : ` at ${report.lastEntry}`}`,
     `  entries: ${kinds.join(', ') || 'none'}`,
-    `  ${countOf(report.invoices.invoices, 'invoice')}, ${countOf(report.invoices.bills, 'bill')}: ` +
+    `  ${countOf(report.invoices.invoices, 'invoice')}, ` +
+      `${countOf(report.invoices.bills, 'bill')}: ` +
       `${countOf(report.invoices.eventsInvoiced, 'event')} invoiced, ` +
       `${report.invoices.eventsOpen} not yet, ${report.invoices.eventsVoided} of voided invoices`,
     `  state covers sequence ${report.stateCovers}, ${countOf(report.difference, 'difference')}`,
