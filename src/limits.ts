@@ -52,6 +52,8 @@ export const limits = {
   priceLists: 200,
   plans: 10_000,
   featureFlags: 10_000,
+  /** Reports over everything that wait for one another: each goes through all organisations. */
+  reportsWaiting: 16,
   /** Moved to a new version of their plan in one transaction, which must fit one batch. */
   movedSubscriptions: 1000,
 

@@ -2,7 +2,7 @@
 
 import { unreachable } from '../base/assert.js';
 import { Failure } from '../base/failure.js';
-import { AGGREGATIONS, type Aggregation } from '../domain/metering/meter.js';
+import { AGGREGATIONS } from '../domain/metering/meter.js';
 import {
   createReader,
   type Reader,
@@ -20,22 +20,20 @@ import {
   writeUint32,
   writeVarint,
 } from './bytes.js';
+import { decodeAggregation, decodeLabels, decodeList, encodeLabels } from './codec-parts.js';
 import type {
   CatalogueEntry,
-  CounterChange,
   DenialsEntry,
   EndEntry,
   Ending,
   Entry,
   ExtendEntry,
   HoldItem,
-  Labels,
   OrganisationEntry,
-  RecordEntry,
   ReserveEntry,
-  ThresholdCrossing,
 } from './entry.js';
 import { decodeLedger, encodeLedger } from './ledger-codec.js';
+import { decodeRecord, encodeRecord } from './record-codec.js';
 
 /** 4, 5, 14–16 are kept for void, amend, snapshot marker and seal. */
 const KIND = {
@@ -51,17 +49,12 @@ const KIND = {
   ledger: 13,
 } as const;
 const VERSION = 1;
-
-const LATE = 1;
-const TIME_DEFAULTED = 2;
-const UNKNOWN_TIER = 4;
-
-const BASE = 1;
-const SINCE = 2;
+/** A record with what it spends. */
+const WITH_SPEND = 2;
 
 export function encodeEntry(writer: Writer, entry: Entry): void {
   writeByte(writer, KIND[entry.kind]);
-  writeByte(writer, VERSION);
+  writeByte(writer, versionOf(entry));
   writeVarint(writer, entry.atMs);
   switch (entry.kind) {
     case 'catalogue':
@@ -107,15 +100,20 @@ export function encodeEntry(writer: Writer, entry: Entry): void {
   }
 }
 
+function versionOf(entry: Entry): number {
+  return entry.kind === 'record' && entry.spend !== undefined ? WITH_SPEND : VERSION;
+}
+
 export function decodeEntry(buffer: Buffer, start = 0, end = buffer.length): Entry {
   const reader = createReader(buffer, start, end);
   const kind = readByte(reader);
   const version = readByte(reader);
-  if (version !== VERSION) throw unknownEntry(kind, version);
+  const known = version === VERSION || (version === WITH_SPEND && kind === KIND.record);
+  if (!known) throw unknownEntry(kind, version);
   const atMs = readVarint(reader);
   switch (kind) {
     case KIND.record:
-      return decodeRecord(reader, atMs);
+      return decodeRecord(reader, atMs, version === WITH_SPEND);
     case KIND.catalogue:
       return decodeCatalogue(reader, atMs);
     case KIND.organisation:
@@ -137,122 +135,6 @@ export function decodeEntry(buffer: Buffer, start = 0, end = buffer.length): Ent
     default:
       throw unknownEntry(kind, version);
   }
-}
-
-function encodeRecord(writer: Writer, entry: RecordEntry): void {
-  writeText(writer, entry.orgId);
-  writeText(writer, entry.eventId);
-  writeText(writer, entry.meter);
-  writeByte(writer, AGGREGATIONS.indexOf(entry.aggregation));
-  writeByte(writer, entry.scale);
-  writeBig(writer, entry.quanta);
-  writeText(writer, entry.amountText);
-  writeVarint(writer, entry.eventTimeMs);
-  writeByte(
-    writer,
-    (entry.late ? LATE : 0) |
-      (entry.timeDefaulted ? TIME_DEFAULTED : 0) |
-      (entry.unknownTier ? UNKNOWN_TIER : 0),
-  );
-  writeVarint(writer, entry.catalogueVersion);
-  writeUint32(writer, entry.fingerprint);
-  encodeLabels(writer, entry.labels);
-  encodeLabels(writer, entry.rollup);
-  writeText(writer, entry.subject);
-  writeVarint(writer, entry.counters.length);
-  for (const change of entry.counters) encodeChange(writer, change);
-  writeVarint(writer, entry.thresholds.length);
-  for (const crossing of entry.thresholds) {
-    writeText(writer, crossing.ruleKey);
-    writeVarint(writer, crossing.percent);
-    writeVarint(writer, crossing.counter);
-    writeBig(writer, crossing.limit);
-  }
-  writeText(writer, entry.reservationId);
-}
-
-function decodeRecord(reader: Reader, atMs: number): RecordEntry {
-  const orgId = readText(reader);
-  const eventId = readText(reader);
-  const meter = readText(reader);
-  const aggregation = decodeAggregation(reader);
-  const scale = readByte(reader);
-  const quanta = readBig(reader);
-  const amountText = readText(reader);
-  const eventTimeMs = readVarint(reader);
-  const flags = readByte(reader);
-  const catalogueVersion = readVarint(reader);
-  const fingerprint = readUint32(reader);
-  const labels = decodeLabels(reader);
-  const rollup = decodeLabels(reader);
-  const subject = readText(reader);
-  const counters = decodeList(reader, decodeChange);
-  const thresholds = decodeList(reader, decodeCrossing);
-  return {
-    kind: 'record',
-    atMs,
-    orgId,
-    eventId,
-    meter,
-    aggregation,
-    scale,
-    quanta,
-    amountText,
-    eventTimeMs,
-    late: (flags & LATE) !== 0,
-    timeDefaulted: (flags & TIME_DEFAULTED) !== 0,
-    unknownTier: (flags & UNKNOWN_TIER) !== 0,
-    catalogueVersion,
-    fingerprint,
-    labels,
-    rollup,
-    subject,
-    counters,
-    thresholds,
-    reservationId: readText(reader),
-  };
-}
-
-function encodeChange(writer: Writer, change: CounterChange): void {
-  writeText(writer, change.combination);
-  writeText(writer, change.scopeValues);
-  writeVarint(writer, change.windowStartMs);
-  const { base, sinceMs } = change;
-  writeByte(writer, (base === undefined ? 0 : BASE) | (sinceMs === undefined ? 0 : SINCE));
-  if (base !== undefined) writeBig(writer, base);
-  if (sinceMs !== undefined) writeVarint(writer, sinceMs);
-  writeBig(writer, change.delta);
-}
-
-function decodeChange(reader: Reader): CounterChange {
-  const combination = readText(reader);
-  const scopeValues = readText(reader);
-  const windowStartMs = readVarint(reader);
-  const given = readByte(reader);
-  const base = (given & BASE) === 0 ? undefined : readBig(reader);
-  const sinceMs = (given & SINCE) === 0 ? undefined : readVarint(reader);
-  return { combination, scopeValues, windowStartMs, base, sinceMs, delta: readBig(reader) };
-}
-
-function decodeCrossing(reader: Reader): ThresholdCrossing {
-  return {
-    ruleKey: readText(reader),
-    percent: readVarint(reader),
-    counter: readVarint(reader),
-    limit: readBig(reader),
-  };
-}
-
-function encodeLabels(writer: Writer, labels: Labels): void {
-  writeVarint(writer, labels.length);
-  for (const [key, value] of labels) {
-    writeText(writer, key);
-    writeText(writer, value);
-  }
-}
-
-function decodeLabels(reader: Reader): Labels {
-  return decodeList(reader, (r): readonly [string, string] => [readText(r), readText(r)]);
 }
 
 function encodeItems(writer: Writer, items: readonly HoldItem[]): void {
@@ -366,19 +248,6 @@ function decodeDenials(reader: Reader, atMs: number): DenialsEntry {
     sinceMs: readVarint(reader),
     count: readVarint(reader),
   };
-}
-
-function decodeAggregation(reader: Reader): Aggregation {
-  const aggregation = AGGREGATIONS[readByte(reader)];
-  if (aggregation === undefined) throw new Failure('ENTRY_UNKNOWN', 'unknown aggregation');
-  return aggregation;
-}
-
-function decodeList<T>(reader: Reader, decode: (reader: Reader) => T): T[] {
-  const count = readVarint(reader);
-  const list: T[] = [];
-  for (let i = 0; i < count; i++) list.push(decode(reader));
-  return list;
 }
 
 function unknownEntry(kind: number, version: number): Failure {

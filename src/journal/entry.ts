@@ -76,6 +76,16 @@ export interface RecordEntry {
   readonly thresholds: readonly ThresholdCrossing[];
   /** The reservation that this event settles, or ''. */
   readonly reservationId: string;
+  /** Undefined where no rule counted money. */
+  readonly spend: SpendChange | undefined;
+}
+
+/** What an event adds to the meter of money spent. */
+export interface SpendChange {
+  readonly quanta: Quanta;
+  readonly counters: readonly CounterChange[];
+  /** Into these counters. */
+  readonly thresholds: readonly ThresholdCrossing[];
 }
 
 export interface HoldItem {

@@ -6,6 +6,7 @@ import type { EpochMs, Quanta, Sequence } from '../base/units.js';
 import { DAY_MS } from '../base/units.js';
 import { matches, valuesOf } from '../domain/metering/dimensions.js';
 import { type Meter, otherLabels } from '../domain/metering/meter.js';
+import { SPEND_METER } from '../domain/metering/spend.js';
 import type { Counted } from '../domain/quota/counted.js';
 import { type Decision, decide, fits, type RuleState } from '../domain/quota/decide.js';
 import type { Labels, RecordEntry } from '../journal/entry.js';
@@ -16,25 +17,28 @@ import { eventIdKey } from '../state/id-key.js';
 import { labelText } from '../state/label-text.js';
 import { LABEL_SETS_PER_PAGE } from '../state/tables.js';
 import type { LabelSet } from '../state/values.js';
-import { type Core, catalogueOf, isUnknownOrganisation, unknownOrganisationText } from './core.js';
-import { notePending, type Request, ruleState, type Standing, standingAt } from './evaluate.js';
+import { type Checked, checkRules } from './check-rules.js';
+import { checkSpend, type Spend } from './check-spend.js';
+import { type Core, catalogueOf, isUnknownOrganisation } from './core.js';
+import { notePending, type Request, ruleState, standingAt } from './evaluate.js';
 import type { ParsedEvent } from './event.js';
-import { type PolicyFault, policyFault } from './meter-policies.js';
+import { policyFault } from './meter-policies.js';
 import { createFaults } from './parse.js';
 import { type Pending, pendingKey } from './pending.js';
 import { measure } from './quantity.js';
-import type { RefusalStatus, Violation } from './refusal.js';
-import type { MeterRules, Terms } from './rules.js';
-
-/** An event's own fault: a status code alone, an outcome of its own in a batch or stream. */
-export interface Rejection {
-  readonly kind: 'rejected';
-  readonly outcome: Outcome;
-  readonly status: RefusalStatus;
-  readonly reason: string;
-  readonly message: string;
-  readonly violations: readonly Violation[];
-}
+import {
+  conflict,
+  exhausted,
+  invalidEvent,
+  keptByTollgate,
+  type Rejection,
+  refusedByPolicy,
+  rejected,
+  tooOldToEnforce,
+  unknownMeter,
+  unknownOrganisation,
+} from './rejection.js';
+import type { Terms } from './rules.js';
 
 export interface Duplicate {
   readonly kind: 'duplicate';
@@ -67,9 +71,9 @@ export interface Recordable {
   readonly overflowed: boolean;
   readonly request: Request;
   readonly terms: Terms;
-  /** By counted combination of the meter, in the window of now; undefined: does not match. */
-  readonly standings: readonly (Standing | undefined)[];
-  readonly states: RuleState[];
+  readonly usage: Checked;
+  /** Undefined where no rule counts money. */
+  readonly spend: Spend | undefined;
 }
 
 export type Verdict = Rejection | Duplicate | Denied | Recordable;
@@ -117,6 +121,7 @@ function checkAgainstCatalogue(
   const catalogue = catalogueOf(core);
   const meter = catalogue.meters.get(event.meter);
   if (meter === undefined) return unknownMeter(event.meter);
+  if (meter === SPEND_METER) return keptByTollgate(event.field);
   const faults = createFaults();
   const { dimensions, field } = event;
   const measured = measure(event.amount, meter, dimensions, catalogue.runUnits, field, faults);
@@ -130,7 +135,6 @@ function checkAgainstCatalogue(
     const fault = policyFault(meter, account, terms.terms.plan, dimensions, eventTimeMs);
     if (fault !== undefined) return refusedByPolicy(meter, fault);
   }
-  const rules = terms.meter(meter.key);
   const request: Request = {
     orgId: event.orgId,
     account,
@@ -143,21 +147,20 @@ function checkAgainstCatalogue(
     subject: subjectOf(meter, event),
     pending: options.pending,
   };
-  const standings = rules.counted.map((counted) =>
-    matches(counted.rule.match, dimensions) ? standingAt(core, request, counted, nowMs) : undefined,
-  );
-  const states: RuleState[] = [];
-  for (const { rule, place } of rules.effective) {
-    const standing = standings[place];
-    if (standing !== undefined) states.push(ruleState(request, rule, standing));
-  }
+  const usage = checkRules(core, request, terms.meter(meter.key));
+  const spend = checkSpend(core, terms, request);
   if (options.enforce) {
-    const refused = enforce(core, request, rules, terms, states, eventTimeMs);
+    const refused = enforce(core, terms, usage, spend, eventTimeMs);
     if (refused !== undefined) return refused;
   }
   const rollup = rollupOf(core, request, event, eventTimeMs);
   if ('kind' in rollup) return rollup;
-  if (options.pending !== undefined) notePending(core, options.pending, request, standings);
+  if (options.pending !== undefined) {
+    notePending(core, options.pending, request, usage.standings);
+    if (spend !== undefined) {
+      notePending(core, options.pending, spend.request, spend.standings);
+    }
+  }
   return {
     kind: 'recordable',
     event,
@@ -174,8 +177,8 @@ function checkAgainstCatalogue(
     overflowed: rollup.overflowed,
     request,
     terms,
-    standings,
-    states,
+    usage,
+    spend,
   };
 }
 
@@ -185,17 +188,34 @@ function checkAgainstCatalogue(
  */
 function enforce(
   core: Core,
-  request: Request,
-  rules: MeterRules,
   terms: Terms,
-  states: readonly RuleState[],
+  usage: Checked,
+  spend: Spend | undefined,
   eventTimeMs: EpochMs,
 ): Denied | Rejection | undefined {
+  const { request } = usage;
+  const states = spend === undefined ? usage.states : [...usage.states, ...spend.states];
   if (terms.terms.suspended) {
     const decision = { ...decide(states), allowed: false, reason: 'SUSPENDED' as const };
     return { kind: 'denied', decision, suspended: true, request, terms };
   }
   const all = [...states];
+  for (const checked of spend === undefined ? [usage] : [usage, spend]) {
+    const fault = addOwnWindows(core, checked, eventTimeMs, all);
+    if (fault !== undefined) return fault;
+  }
+  const decision = decide(all);
+  if (decision.allowed) return undefined;
+  return { kind: 'denied', decision, suspended: false, request, terms };
+}
+
+/** Adds the rules in the event's own windows, where those are not the current ones. */
+function addOwnWindows(
+  core: Core,
+  { request, rules }: Checked,
+  eventTimeMs: EpochMs,
+  all: RuleState[],
+): Rejection | undefined {
   for (const { rule, place } of rules.effective) {
     const counted = rules.counted[place] as Counted;
     if (!matches(rule.match, request.dimensions)) continue;
@@ -206,9 +226,7 @@ function enforce(
     if (own.startMs < nowStartMs && own.endMs !== nowStartMs) return tooOldToEnforce(rule.key);
     all.push(ruleState(request, rule, standingAt(core, request, counted, eventTimeMs)));
   }
-  const decision = decide(all);
-  if (decision.allowed) return undefined;
-  return { kind: 'denied', decision, suspended: false, request, terms };
+  return undefined;
 }
 
 /** Counts what SHADOW rules would have refused. */
@@ -331,57 +349,4 @@ function subjectFault(
   if (values === undefined || values.has(subject)) return undefined;
   if (values.size < limits.uniqueValuesPerDay) return undefined;
   return exhausted(`meter ${meter.key} has ${limits.uniqueValuesPerDay} values this day`);
-}
-
-function rejected(
-  outcome: Outcome,
-  status: RefusalStatus,
-  reason: string,
-  message: string,
-  violations: readonly Violation[] = [],
-): Rejection {
-  return { kind: 'rejected', outcome, status, reason, message, violations };
-}
-
-export function invalidEvent(violations: readonly Violation[]): Rejection {
-  const text = violations.map(({ field, description }) => `${field}: ${description}`).join('; ');
-  const { OUTCOME_INVALID } = Outcome;
-  return rejected(OUTCOME_INVALID, 'INVALID_ARGUMENT', 'FIELD_INVALID', text, violations);
-}
-
-export function conflict(eventId: string): Rejection {
-  const text =
-    `event_id ${JSON.stringify(eventId)} was recorded with another meter, amount or labels; ` +
-    'nothing was applied. Use a new id for a new event';
-  return rejected(Outcome.OUTCOME_CONFLICT, 'ALREADY_EXISTS', 'EVENT_ID_REUSED', text);
-}
-
-function unknownMeter(meter: string): Rejection {
-  const text = `meter "${meter}" is not in the catalogue`;
-  return rejected(Outcome.OUTCOME_UNKNOWN_METER, 'NOT_FOUND', 'METER_UNKNOWN', text);
-}
-
-function refusedByPolicy({ key }: Meter, fault: PolicyFault): Rejection {
-  if (fault === 'late') {
-    const text = `the period of event_time is invoiced, and meter "${key}" takes nothing late`;
-    return rejected(Outcome.OUTCOME_TOO_OLD, 'OUT_OF_RANGE', 'EVENT_TOO_OLD', text);
-  }
-  const text = `no price covers this usage of meter "${key}", which takes none without one`;
-  return rejected(Outcome.OUTCOME_INVALID, 'FAILED_PRECONDITION', 'USAGE_UNPRICED', text);
-}
-
-function unknownOrganisation(orgId: string): Rejection {
-  const text = unknownOrganisationText(orgId);
-  return rejected(Outcome.OUTCOME_INVALID, 'NOT_FOUND', 'ORGANIZATION_NOT_FOUND', text);
-}
-
-function exhausted(text: string): Rejection {
-  const { OUTCOME_LABEL_SETS_EXHAUSTED: outcome } = Outcome;
-  const message = `${text}; retrying does not help`;
-  return rejected(outcome, 'RESOURCE_EXHAUSTED', 'LABEL_SETS_EXHAUSTED', message);
-}
-
-function tooOldToEnforce(rule: string): Rejection {
-  const text = `with enforce_quota, event_time must lie in the current or last window of ${rule}`;
-  return rejected(Outcome.OUTCOME_TOO_OLD, 'OUT_OF_RANGE', 'EVENT_TOO_OLD', text);
 }

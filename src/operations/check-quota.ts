@@ -21,7 +21,8 @@ export function checkQuota(core: Core, request: CheckQuotaRequest): Answer<Check
   const items = measureItems(core, request.items, faults);
   const nowMs = core.clock.wallMs();
   const asked = items.length > 0 ? items : everyRule(core, orgId, nowMs);
-  const checked = checkItems(core, orgId, asked, nowMs);
+  const money = items.length > 0 ? 'with what they cost' : 'as asked';
+  const checked = checkItems(core, orgId, asked, nowMs, money);
   countShadow(core, orgId, checked, nowMs);
   const { decision, terms } = checked;
   return advisory({
@@ -79,7 +80,7 @@ export function statusesOf(
   return decision.states.map((state) => {
     const item = items.get(state);
     const dimensions = item?.item.dimensions ?? NO_DIMENSIONS;
-    return toStatus(state, dimensions, item?.meter.scale ?? 0, asked);
+    return toStatus(state, dimensions, asked);
   });
 }
 

@@ -105,9 +105,9 @@ export function marginalAmount(estimate: Estimate, intended: Intended): Fraction
 }
 
 /** The one event that went through the estimate was recorded. */
-export function keepEstimate({ core, account, terms, positions }: Estimate, of: Intended): void {
-  if (account === undefined || of.timeMs === undefined) return;
-  keepPositions(core, account, of.meter, terms.periodAt(of.timeMs), positions);
+export function keepEstimate({ core, account, terms, positions }: Estimate, of: Request): void {
+  if (account === undefined || of.eventTimeMs === undefined) return;
+  keepPositions(core, account, of.meter, terms.periodAt(of.eventTimeMs), positions);
 }
 
 export function toAmount(fraction: Fraction): Decimal {

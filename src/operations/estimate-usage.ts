@@ -39,7 +39,8 @@ export function estimateUsage(
   for (const each of items) {
     amount = addFractions(amount, marginalAmount(estimate, intendedOf(each)));
   }
-  const wouldExceed = items.length > 0 && !checkItems(core, orgId, items, nowMs).decision.allowed;
+  const { decision } = checkItems(core, orgId, items, nowMs, 'with what they cost');
+  const wouldExceed = items.length > 0 && !decision.allowed;
   return advisory({
     quantities: items.map(({ meter, quanta }) => formatUnits(quanta, meter.scale)),
     totals: [...totals.values()].map(({ meter, quanta }) => ({

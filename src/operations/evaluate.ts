@@ -5,6 +5,7 @@ import type { EpochMs, Quanta } from '../base/units.js';
 import { cellValue, emptyCell, mergeCell } from '../domain/metering/cell.js';
 import { type Dimensions, matches, valuesOf } from '../domain/metering/dimensions.js';
 import { type Meter, otherLabels } from '../domain/metering/meter.js';
+import { SPEND } from '../domain/metering/spend.js';
 import type { Counted } from '../domain/quota/counted.js';
 import type { RuleState } from '../domain/quota/decide.js';
 import type { Rule, Window } from '../domain/quota/rule.js';
@@ -59,6 +60,7 @@ export function ruleState(request: Request, rule: Rule, standing: Standing): Rul
   return {
     rule,
     aggregation: request.meter.aggregation,
+    scale: request.meter.scale,
     scopeValues,
     used,
     reserved: counter === undefined ? 0n : counter.reserved,
@@ -320,6 +322,8 @@ function canAnswer(
   rule: Rule,
   { startMs }: Window,
 ): boolean {
+  // Money is in the totals only since a rule counts it.
+  if (meter.key === SPEND) return false;
   if (rule.scope.length > 0 || meter.aggregation === 'UNIQUE' || !onGrid(startMs)) return false;
   if (rule.match.length === 0) return true;
   const other = labelText(otherLabels(meter));

@@ -7,19 +7,14 @@ import { formatUnits } from '../base/decimal.js';
 import type { EpochMs, Quanta, Sequence } from '../base/units.js';
 import { type RuleState, standing } from '../domain/quota/decide.js';
 import type { HoldItem } from '../journal/entry.js';
-import {
-  checkEvent,
-  invalidEvent,
-  type Recordable,
-  type Rejection,
-  type Verdict,
-} from './check-event.js';
+import { checkEvent, type Recordable, type Verdict } from './check-event.js';
 import { type Core, refuseIfFull } from './core.js';
 import { parseEvent } from './event.js';
 import { createFaults, toTimestamp } from './parse.js';
 import { toReason } from './quota-status.js';
 import { countDenial, countDuplicate, countRejection, denialText } from './record.js';
 import { recordEvent } from './record-event.js';
+import { invalidEvent, type Rejection } from './rejection.js';
 
 /** Of a settlement. */
 export interface Settled {

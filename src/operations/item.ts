@@ -28,6 +28,8 @@ export interface MeasuredItem {
   /** LAST: `quanta` changes the level. */
   readonly isDelta: boolean;
   readonly subject: string;
+  /** Of money: the item that spends it. */
+  readonly spentBy?: MeasuredItem;
 }
 
 export function parseItem(item: QuotaItem, field: string, faults: Faults): ParsedItem | undefined {

@@ -3,6 +3,7 @@
 
 import type { EpochMs, Quanta } from '../base/units.js';
 import type { Labels } from '../journal/entry.js';
+import type { Estimate } from './estimate-amount.js';
 
 export interface PendingLevel {
   readonly quanta: Quanta;
@@ -19,10 +20,18 @@ export interface Pending {
   readonly levels: Map<string, PendingLevel>;
   /** New label sets, by organisation and meter. */
   readonly labelSets: Map<string, Set<string>>;
+  /** What it costs so far, by organisation. */
+  readonly estimates: Map<string, Estimate>;
 }
 
 export function createPending(): Pending {
-  return { added: new Map(), values: new Set(), levels: new Map(), labelSets: new Map() };
+  return {
+    added: new Map(),
+    values: new Set(),
+    levels: new Map(),
+    labelSets: new Map(),
+    estimates: new Map(),
+  };
 }
 
 /** A key of any of these: ids and label values hold no control characters. */

@@ -71,13 +71,8 @@ export function toReason(reason: QuotaReason): Reason {
   return REASON[reason];
 }
 
-export function toStatus(
-  state: RuleState,
-  dimensions: Dimensions,
-  scale: number,
-  asked: Asked,
-): QuotaStatus {
-  const { rule, used, reserved } = state;
+export function toStatus(state: RuleState, dimensions: Dimensions, asked: Asked): QuotaStatus {
+  const { rule, scale, used, reserved } = state;
   const left = remaining(state);
   const reset = resetMs(state);
   const calculated = projected(state, asked);

@@ -8,13 +8,14 @@ import type {
 import { Outcome, type UsageEvent } from '../../generated/ts/tollgate/v1/usage_event.js';
 import type { EpochMs, Sequence } from '../base/units.js';
 import { limits } from '../limits.js';
-import { checkEvent, conflict, invalidEvent, type Verdict } from './check-event.js';
+import { checkEvent, type Verdict } from './check-event.js';
 import { type Answer, type Core, refuseIfFull, refuseIfUnable } from './core.js';
 import { parseEvent } from './event.js';
 import { type EventAnswer, emptyResult, recordOne, settleVerdict } from './event-result.js';
 import { checkOrgId, createFaults, refuseFaults } from './parse.js';
 import { createPending } from './pending.js';
 import { checkDurability } from './record.js';
+import { conflict, invalidEvent } from './rejection.js';
 
 export function recordBatch(core: Core, request: RecordBatchRequest): Answer<RecordBatchResponse> {
   refuseIfUnable(core);

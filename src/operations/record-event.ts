@@ -7,7 +7,9 @@ import { thresholdsAt } from '../domain/quota/decide.js';
 import type { CounterChange, RecordEntry, ThresholdCrossing } from '../journal/entry.js';
 import { commit } from '../state/commit.js';
 import { noteShadow, type Recordable } from './check-event.js';
+import type { Checked } from './check-rules.js';
 import { type Core, catalogueOf } from './core.js';
+import { keepEstimate } from './estimate-amount.js';
 import { counterChange, inEventWindow, raisedIn } from './evaluate.js';
 
 export interface Recorded {
@@ -25,7 +27,8 @@ export function recordEvent(
 ): Recorded {
   const { event, nowMs, eventTimeMs } = checked;
   if (checked.account === undefined) ensureOrganisation(core, event.orgId, nowMs);
-  const { counters, thresholds } = changesOf(core, checked);
+  const { usage, spend } = checked;
+  const { counters, thresholds } = changesOf(core, usage);
   const entry: RecordEntry = {
     kind: 'record',
     atMs: nowMs,
@@ -48,13 +51,21 @@ export function recordEvent(
     counters,
     thresholds,
     reservationId,
+    spend: spend && { quanta: spend.quanta, ...changesOf(core, spend) },
   };
-  noteShadow(core, event.orgId, checked.states, nowMs);
+  const states = spend === undefined ? usage.states : [...usage.states, ...spend.states];
+  noteShadow(core, event.orgId, states, nowMs);
   const { sequence } = commit(core, entry, checked);
-  if (thresholds.length > 0) core.notices.note(sequence);
+  if (thresholds.length > 0 || (entry.spend?.thresholds.length ?? 0) > 0) {
+    core.notices.note(sequence);
+  }
   count(core, checked, entry);
-  for (const state of checked.states) settleState(state, counters);
-  return { entry, sequence, states: checked.states };
+  for (const state of usage.states) settleState(state, counters);
+  if (spend !== undefined) {
+    for (const state of spend.states) settleState(state, entry.spend?.counters ?? []);
+    keepEstimate(spend.estimate, usage.request);
+  }
+  return { entry, sequence, states };
 }
 
 export function ensureOrganisation(core: Core, orgId: string, nowMs: EpochMs): void {
@@ -64,9 +75,11 @@ export function ensureOrganisation(core: Core, orgId: string, nowMs: EpochMs): v
   commit(core, { kind: 'organisation', atMs: nowMs, orgId, number });
 }
 
-function changesOf(core: Core, checked: Recordable): Pick<RecordEntry, 'counters' | 'thresholds'> {
+type Changes = Pick<RecordEntry, 'counters' | 'thresholds'>;
+
+function changesOf(core: Core, checked: Checked): Changes {
   const counters: CounterChange[] = [];
-  const levels = checked.meter.aggregation === 'LAST';
+  const levels = checked.request.meter.aggregation === 'LAST';
   for (const standing of checked.standings) {
     if (levels || standing === undefined) continue;
     const own = inEventWindow(core, checked.request, standing);
@@ -80,7 +93,7 @@ function changesOf(core: Core, checked: Recordable): Pick<RecordEntry, 'counters
 /** Thresholds that this event reaches and that were not raised in its window yet. */
 function addCrossings(
   core: Core,
-  checked: Recordable,
+  checked: Checked,
   state: RuleState,
   counters: CounterChange[],
   thresholds: ThresholdCrossing[],
@@ -101,10 +114,14 @@ function addCrossings(
     if (standing === undefined) return;
     index = counters.push(counterChange(checked.request, standing)) - 1;
   }
-  const { account, meter } = checked;
+  const { account, meter } = checked.request;
   const target = counters[index] as CounterChange;
   const window = account && raisedIn(core, account, meter.key, target);
-  const raised = window?.raisedLimit === rule.limit ? window.raised : [];
+  const before = window?.raisedLimit === rule.limit ? window.raised : [];
+  // Where its window is opened anew, what that does not start with is raised anew.
+  const { base } = target;
+  const kept = base === undefined ? before : thresholdsAt(rule, base);
+  const raised = before.filter((percent) => kept.includes(percent));
   for (const percent of reached) {
     if (raised.includes(percent)) continue;
     thresholds.push({ ruleKey: rule.key, percent, counter: index, limit: rule.limit });
@@ -114,14 +131,14 @@ function addCrossings(
 
 function usedAfter(
   core: Core,
-  checked: Recordable,
+  checked: Checked,
   state: RuleState,
   change: CounterChange | undefined,
 ): Quanta {
   if (change === undefined) return state.used;
   if (change.base !== undefined) return change.base + change.delta;
   if (change.windowStartMs === state.windowStartMs) return state.used + change.delta;
-  const { account, meter } = checked;
+  const { account, meter } = checked.request;
   const window = account && raisedIn(core, account, meter.key, change);
   return (window?.used ?? 0n) + change.delta;
 }
@@ -151,7 +168,8 @@ function count(core: Core, checked: Recordable, entry: RecordEntry): void {
   if (entry.eventTimeMs < core.monthAt(entry.atMs).startMs) metrics.lateEvents.add();
   if (entry.timeDefaulted) metrics.defaultedTimes.add();
   if (checked.overflowed) metrics.labelOverflow.add();
-  if (entry.thresholds.length > 0) metrics.thresholds.add(entry.thresholds.length);
+  const raised = entry.thresholds.length + (entry.spend?.thresholds.length ?? 0);
+  if (raised > 0) metrics.thresholds.add(raised);
   if (checked.unknownTier !== undefined) {
     metrics.unknownTiers.add();
     core.onUnknownTier(checked.unknownTier);

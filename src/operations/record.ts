@@ -7,14 +7,9 @@ import type {
 } from '../../generated/ts/tollgate/v1/metering_service.js';
 import { Durability, Outcome } from '../../generated/ts/tollgate/v1/usage_event.js';
 import { formatDecimal, formatUnits } from '../base/decimal.js';
+import type { Fraction } from '../base/fraction.js';
 import { type Asked, type RuleState, standing } from '../domain/quota/decide.js';
-import {
-  checkEvent,
-  type Denied,
-  type Duplicate,
-  type Recordable,
-  type Rejection,
-} from './check-event.js';
+import { checkEvent, type Denied, type Duplicate, type Recordable } from './check-event.js';
 import {
   type Answer,
   advisory,
@@ -36,6 +31,7 @@ import { createFaults, type Faults, refuseFaults, toTimestamp } from './parse.js
 import { toReason, toStatus } from './quota-status.js';
 import { recordEvent } from './record-event.js';
 import { invalidField, Refusal } from './refusal.js';
+import type { Rejection } from './rejection.js';
 
 export function record(core: Core, request: RecordRequest): Answer<RecordResponse> {
   refuseIfUnable(core);
@@ -108,11 +104,9 @@ export function refusalOf(rejection: Rejection): Refusal {
 
 function recorded(core: Core, checked: Recordable): Answer<RecordResponse> {
   refuseIfFull(core, 'ordinary');
-  const estimate = beginEstimate(core, checked.account, checked.terms, checked.nowMs);
-  const intended = intendedBy(checked.request);
-  const amount = formatDecimal(toAmount(marginalAmount(estimate, intended)));
+  const { estimate, amount } = checked.spend ?? estimateOf(core, checked);
   const { sequence, states } = recordEvent(core, checked, '');
-  keepEstimate(estimate, intended);
+  if (checked.spend === undefined) keepEstimate(estimate, checked.request);
   core.journal.submit();
   const reply = replyOf(checked, states, amount, 'recorded');
   return { reply: { ...reply, sequence: BigInt(sequence) }, after: sequence };
@@ -120,25 +114,26 @@ function recorded(core: Core, checked: Recordable): Answer<RecordResponse> {
 
 /** What Record would answer: the rules as if the event were in. */
 function validated(core: Core, checked: Recordable): Answer<RecordResponse> {
-  const estimate = beginEstimate(core, checked.account, checked.terms, checked.nowMs);
-  const amount = formatDecimal(toAmount(marginalAmount(estimate, intendedBy(checked.request))));
-  return advisory({
-    ...replyOf(checked, checked.states, amount, 'requested'),
-    recordedTime: undefined,
-  });
+  const { usage, spend } = checked;
+  const { amount } = spend ?? estimateOf(core, checked);
+  const states = spend === undefined ? usage.states : [...usage.states, ...spend.states];
+  return advisory({ ...replyOf(checked, states, amount, 'requested'), recordedTime: undefined });
+}
+
+function estimateOf(core: Core, { account, terms, nowMs, request }: Recordable) {
+  const estimate = beginEstimate(core, account, terms, nowMs);
+  return { estimate, amount: marginalAmount(estimate, intendedBy(request)) };
 }
 
 function replyOf(
   checked: Recordable,
   states: readonly RuleState[],
-  estimatedAmount: string,
+  amount: Fraction,
   asked: Asked,
 ): RecordResponse {
   const { meter, event, nowMs, terms } = checked;
   const decision = standing(states, asked);
-  const quotas = decision.states.map((state) =>
-    toStatus(state, event.dimensions, meter.scale, asked),
-  );
+  const quotas = decision.states.map((state) => toStatus(state, event.dimensions, asked));
   return {
     outcome: Outcome.OUTCOME_RECORDED,
     eventId: checked.eventId,
@@ -149,7 +144,7 @@ function replyOf(
     message: '',
     plan: terms.terms.plan.id,
     quotas,
-    estimatedAmount,
+    estimatedAmount: formatDecimal(toAmount(amount)),
     currency: terms.terms.plan.currency,
   };
 }
@@ -173,7 +168,7 @@ function duplicate(core: Core, verdict: Duplicate): Answer<RecordResponse> {
     reason: toReason(decision.reason),
     message: '',
     plan: terms.plan.id,
-    quotas: decision.states.map((s) => toStatus(s, dimensions, first.scale, 'recorded')),
+    quotas: decision.states.map((s) => toStatus(s, dimensions, 'recorded')),
     estimatedAmount: '',
     currency: terms.plan.currency,
   };
@@ -194,7 +189,7 @@ function denied(core: Core, verdict: Denied, event: ParsedEvent): Answer<RecordR
     reason: toReason(decision.reason),
     message: denialText(verdict),
     plan: terms.terms.plan.id,
-    quotas: decision.states.map((s) => toStatus(s, dimensions, meter.scale, 'requested')),
+    quotas: decision.states.map((s) => toStatus(s, dimensions, 'requested')),
     estimatedAmount: '',
     currency: terms.terms.plan.currency,
   };
@@ -205,8 +200,8 @@ export function denialText(verdict: Denied): string {
   if (verdict.suspended) return 'the organisation is suspended';
   const state = verdict.decision.states[0];
   if (state === undefined) return '';
-  const { scale } = verdict.request.meter;
   const { key, limit, window } = state.rule;
+  const { scale } = state;
   return (
     `quota "${key}": used ${formatUnits(state.used, scale)}, reserved ` +
     `${formatUnits(state.reserved, scale)}, requested ${formatUnits(state.requested, scale)} ` +

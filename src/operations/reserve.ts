@@ -38,6 +38,7 @@ import { ensureOrganisation } from './record-event.js';
 import { Refusal } from './refusal.js';
 import { ended, findEnded, toItem } from './reservation.js';
 
+const PRICED = 'with what they cost';
 const TTL = { fallbackMs: limits.reservationTtlDefaultMs, maxMs: limits.reservationTtlMs };
 
 export function reserve(core: Core, request: ReserveRequest): Answer<ReserveResponse> {
@@ -69,6 +70,10 @@ export function reserve(core: Core, request: ReserveRequest): Answer<ReserveResp
   const held = decided.items.map((item, index) =>
     holdItem(core, item, (items[index] ?? item).quanta - item.quanta, decided.checked),
   );
+  const spent = new Set(decided.checked.standings.map(({ item }) => item));
+  for (const item of spent) {
+    if (item.spentBy !== undefined) held.push(holdItem(core, item, 0n, decided.checked));
+  }
   const { sequence } = commit(core, {
     kind: 'reserve',
     atMs: nowMs,
@@ -116,18 +121,18 @@ function grant(
   nowMs: number,
   partial: boolean,
 ): Grant {
-  const whole = { items, checked: checkItems(core, orgId, items, nowMs) };
+  const whole = { items, checked: checkItems(core, orgId, items, nowMs, PRICED) };
   if (!partial || whole.checked.decision.allowed || whole.checked.suspended) return whole;
   const cut: MeasuredItem[] = [];
   for (const item of items) {
     const before = cut.filter(({ quanta }) => quanta > 0n);
-    const { states } = checkItems(core, orgId, [...before, item], nowMs);
+    const { states } = checkItems(core, orgId, [...before, item], nowMs, PRICED);
     const own = states.filter((each) => each.item === item).map(({ state }) => state);
     cut.push({ ...item, quanta: quantaThatFit(item, own) });
   }
   const left = cut.filter(({ quanta }) => quanta > 0n);
   if (left.length === 0) return whole;
-  const checked = checkItems(core, orgId, left, nowMs);
+  const checked = checkItems(core, orgId, left, nowMs, PRICED);
   return checked.decision.allowed ? { items: cut, checked } : whole;
 }
 
@@ -199,7 +204,7 @@ function refuseIfHoldsExhausted(core: Core, orgId: string): void {
 /** What is held, with the rules as they are now: the first answer and each later one. */
 function granted(core: Core, hold: Hold, after: Sequence): Answer<ReserveResponse> {
   const held = heldAsItems(core, hold);
-  const checked = checkItems(core, hold.orgId, [...held.keys()], core.clock.wallMs());
+  const checked = checkItems(core, hold.orgId, [...held.keys()], core.clock.wallMs(), 'as asked');
   for (const { item, state } of checked.states) state.requested = heldIn(held.get(item), state);
   const states = checked.states.map(({ state }) => state);
   const reply = {

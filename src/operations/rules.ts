@@ -3,6 +3,7 @@
 
 import type { EpochMs } from '../base/units.js';
 import type { Interval } from '../domain/metering/calendar.js';
+import { SPEND } from '../domain/metering/spend.js';
 import {
   type Catalogue,
   type OrganisationTerms,
@@ -45,6 +46,8 @@ export interface Terms {
   readonly meter: (meter: string) => MeterRules;
   /** The usage period that holds a time; the last answer is remembered. */
   readonly periodAt: (atMs: EpochMs) => RatedPeriod;
+  /** The rules on money spent; undefined where none counts it, so that it need not be known. */
+  readonly spend: MeterRules | undefined;
   /** Meters that some rule of the organisation bounds. */
   readonly meters: () => readonly string[];
 }
@@ -127,6 +130,13 @@ function resolve(compiled: CompiledTerms, nowMs: EpochMs, windows: Windows): Rem
   const own = overrides.map(({ rule }) => rule);
   const byMeter = new Map<string, MeterRules>();
   const span = rulesSpan(terms, nowMs);
+  function rulesOf(meter: string): MeterRules {
+    const common = catalogue.rulesByMeter.get(meter) ?? NO_RULES;
+    const all = [...common, ...own.filter((rule) => rule.meter === meter)];
+    return meterRules(all, effective.get(meter) ?? NO_RULES, windows);
+  }
+  const spend = rulesOf(SPEND);
+  if (spend.counted.length > 0) byMeter.set(SPEND, spend);
   return {
     terms,
     compiled,
@@ -136,13 +146,12 @@ function resolve(compiled: CompiledTerms, nowMs: EpochMs, windows: Windows): Rem
     meter(meter) {
       let rules = byMeter.get(meter);
       if (rules === undefined) {
-        const common = catalogue.rulesByMeter.get(meter) ?? NO_RULES;
-        const all = [...common, ...own.filter((rule) => rule.meter === meter)];
-        rules = meterRules(all, effective.get(meter) ?? NO_RULES, windows);
+        rules = rulesOf(meter);
         byMeter.set(meter, rules);
       }
       return rules;
     },
+    spend: byMeter.get(SPEND),
     periodAt: rememberingPeriod(catalogue, document),
     meters: () => [...effective.keys()],
   };

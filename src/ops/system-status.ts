@@ -112,8 +112,9 @@ function diskPart(
 }
 
 function clockPart(machine: Machine): PartReading {
-  const apartMs = Math.round(machine.disagreementMs());
+  const apartMs = machine.disagreementMs();
   const ok = Math.abs(apartMs) <= limits.clockDisagreementMs;
-  const by = `the wall clock went ${Math.round(apartMs / MINUTE_MS)} minutes from the monotonic one`;
+  const minutes = Math.round(apartMs / MINUTE_MS);
+  const by = `the wall clock went ${minutes} minutes from the monotonic one`;
   return { ...plainPart('clock'), ok, message: ok ? '' : by };
 }

@@ -24,6 +24,8 @@ export interface DelivererOptions {
   /** Of Tollgate, for the receiver's log. */
   readonly version: string;
   readonly onError: (error: unknown) => void;
+  /** An attempt is over: there is room for the next one. */
+  readonly onLanded: () => void;
   readonly onDead: (delivery: DeliveryRecord) => void;
 }
 
@@ -48,11 +50,19 @@ export function openDeliverer(core: Core, options: DelivererOptions): Deliverer 
   }
 
   /** Whatever it came to: what still waits goes back to its queue. */
-  async function land(id: string, endpointId: string): Promise<void> {
+  async function land(id: string, endpointId: string, restMs: number): Promise<void> {
     queues.landed(endpointId, id);
     if (stopping.signal.aborted) return;
     const stored = await ledger.get('delivery', '', id);
-    if (stored?.value.state === 'PENDING') queues.add(stored.value);
+    if (stored?.value.state !== 'PENDING') return;
+    const nextMs = Math.max(stored.value.next_attempt_ms ?? 0, clock.wallMs() + restMs);
+    queues.add({ ...stored.value, next_attempt_ms: nextMs });
+  }
+
+  /** What cannot be stored must not be sent again and again. */
+  function restAfter(error: unknown): number {
+    options.onError(error);
+    return limits.webhookBackoffMs;
   }
 
   function send(delivery: DeliveryRecord, endpoint: WebhookEndpointRecord): Promise<Posted> {
@@ -123,10 +133,13 @@ export function openDeliverer(core: Core, options: DelivererOptions): Deliverer 
       const id = queues.take(endpointId);
       if (id === undefined) return;
       const flight: Promise<void> = fly(id, endpoint)
+        .then(() => 0, restAfter)
+        .then((restMs) => land(id, endpointId, restMs))
         .catch(options.onError)
-        .then(() => land(id, endpointId))
-        .catch(options.onError)
-        .finally(() => flights.delete(flight));
+        .finally(() => {
+          flights.delete(flight);
+          options.onLanded();
+        });
       flights.add(flight);
     }
   }

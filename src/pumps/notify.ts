@@ -24,6 +24,10 @@ export interface NotifyOptions {
 
 const OUTBOX = 'outbox';
 const DELIVERIES = 'deliveries';
+/** In turns of the outbox: a second. */
+const RESOLVING_EVERY = 10;
+/** Where much is open, looking at it takes no more than this part of the time. */
+const RESTING_FACTOR = 50;
 const TOLD_EVERY_MS = 10 * SECOND_MS;
 
 export function startNotifying(options: NotifyOptions): readonly Pump[] {
@@ -35,10 +39,20 @@ export function startNotifying(options: NotifyOptions): readonly Pump[] {
     version,
     onDead,
     onError: (error) => onError(DELIVERIES, error),
+    onLanded: () => delivering.nudge(),
   });
+  let turns = 0;
+  let restUntilMs = 0;
   const outboxTurn = async () => {
     await outbox.turn();
-    if (isClockSound()) await resolving.turn();
+    delivering.nudge();
+    if (turns++ % RESOLVING_EVERY !== 0 || !isClockSound()) return;
+    const startMs = core.clock.monotonicMs();
+    if (startMs < restUntilMs) return;
+    // One after the other: both write what is open.
+    await resolving.turn();
+    const tookMs = core.clock.monotonicMs() - startMs;
+    restUntilMs = startMs + tookMs * RESTING_FACTOR;
   };
   const turning = startPump({ name: OUTBOX, everyMs: 100, turn: outboxTurn, onError });
   const delivering = startPump({

@@ -4,6 +4,7 @@
 import { type Match, matchText, toMatch } from '../domain/metering/dimensions.js';
 import { countsEvents } from '../domain/metering/meter.js';
 import { RUN_UNITS_SCALE } from '../domain/metering/run-units.js';
+import { SPEND, SPEND_SCALE } from '../domain/metering/spend.js';
 import type {
   MeterDocument,
   OverrideDocument,
@@ -21,12 +22,9 @@ export interface Meters {
   readonly read: ReadonlyMap<string, MeterDocument>;
 }
 
-/** Money spent is to be a meter that Tollgate keeps itself. */
-const RESERVED_METER = 'spend';
-
 export function checkMeter({ at, value: meter }: Placed<MeterDocument>, report: Report): void {
   const { aggregation, scale } = meter;
-  if (meter.key === RESERVED_METER) report([...at, 'key'], 'is reserved for money spent');
+  if (meter.key === SPEND) report([...at, 'key'], 'is reserved for money spent');
   if (countsEvents(aggregation) && scale !== 0) {
     report([...at, 'scale'], `must be 0 for ${aggregation}: it counts whole things`);
   }
@@ -57,7 +55,7 @@ export function checkQuotas(
   const byPlace = new Map<string, Placed<QuotaDocument>>();
   for (const placed of group) {
     const { at, value: quota } = placed;
-    checkMeterName(placed, meters, report);
+    if (quota.meter !== SPEND) checkMeterName(placed, meters, report);
     if (quota.limit !== null) checkPlaces([...at, 'limit'], quota.limit, quota, meters, report);
     const place = `${quota.meter}\u0004${combination(quota)}`;
     const first = byPlace.get(place);
@@ -96,7 +94,8 @@ export function checkPrices(
   const versions = new Map<string, Placed<PriceDocument>>();
   for (const placed of group) {
     const { at, value: price } = placed;
-    checkMeterName(placed, meters, report);
+    if (price.meter === SPEND) report([...at, 'meter'], 'is money already: it has no price');
+    else checkMeterName(placed, meters, report);
     checkPlaces([...at, 'included'], price.included, price, meters, report);
     for (const [i, tier] of (price.tiers ?? []).entries()) {
       const ends = [...at, 'tiers', i];
@@ -163,7 +162,7 @@ function checkPlaces(
   { read }: Meters,
   report: Report,
 ): void {
-  const scale = read.get(meter)?.scale;
+  const scale = meter === SPEND ? SPEND_SCALE : read.get(meter)?.scale;
   if (scale === undefined || placesOf(text) <= scale) return;
   report(at, `has more decimals than the meter ${meter} keeps (${scale})`);
 }

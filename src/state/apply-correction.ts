@@ -5,6 +5,7 @@ import { assert, present } from '../base/assert.js';
 import { DAY_MS } from '../base/units.js';
 import type { Cell, Level } from '../domain/metering/cell.js';
 import type { CorrectionRecord, LevelDocument } from '../domain/metering/correction.js';
+import { SPEND, spendRollup } from '../domain/metering/spend.js';
 import type { Account } from './account.js';
 import type { Accounts } from './accounts.js';
 import { seenMark, windowOf } from './counter.js';
@@ -18,6 +19,18 @@ export function applyCorrection(
   accounts: Accounts,
   record: CorrectionRecord,
 ): Account {
+  const { spend, ...own } = record;
+  if (spend !== undefined) {
+    const rollup = spendRollup(record.meter);
+    applyOne(tables, accounts, { ...own, ...SPENT, ...spend, rollup });
+  }
+  return applyOne(tables, accounts, own);
+}
+
+const SPENT = { meter: SPEND, aggregation: 'SUM', subject: '' } as const;
+
+/** Of one meter. */
+function applyOne(tables: Tables, accounts: Accounts, record: CorrectionRecord): Account {
   const of = present(accounts.account(record.org_id), 'the organisation of a correction');
   accounts.meterAccount(of, record.meter).changes++;
   const set = accounts.labelSet(of, record.meter, labelText(record.rollup));
@@ -33,7 +46,9 @@ export function applyCorrection(
     if (counter === undefined || window === undefined) continue;
     tables.counters.touch(counter);
     window.used += BigInt(change.delta);
-    assert(window.used >= 0n, 'no more is taken back than was counted');
+    // Money may be negative: what fewer things cost less.
+    const isValid = window.used >= 0n || record.meter === SPEND;
+    assert(isValid, 'no more is taken back than was counted');
     if (!change.unseen) continue;
     const { number } = of.organisation;
     const key = keys.seen(number, record.meter, combination, scopeValues, record.subject);

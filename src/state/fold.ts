@@ -20,6 +20,7 @@ import {
   type RecordEntry,
 } from '../journal/entry.js';
 import { CHAIN_START } from '../journal/ledger-codec.js';
+import { spendEntry } from '../journal/spend-entry.js';
 import type { Account, MeterAccount, PagePointer } from './account.js';
 import { type Accounts, openAccounts } from './accounts.js';
 import { applyCorrection, CORRECTION } from './apply-correction.js';
@@ -155,6 +156,10 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     noteChanged(tables, of.organisation, eventTimeMs, sequence);
     if (entry.aggregation === 'LAST') applyLevel(tables, of, at, entry, sequence);
     applyCounters(of, entry, sequence);
+    const spent = spendEntry(entry);
+    if (spent !== undefined) {
+      applyRecord(spent, sequence, crc, { idKey, account: of, labelSet: undefined });
+    }
   }
 
   function widen(at: MeterAccount, quarterMs: EpochMs): void {

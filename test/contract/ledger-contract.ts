@@ -232,6 +232,47 @@ export function ledgerContract(name: string, open: () => Promise<OpenedLedger>):
       expect(await get('last')).toMatchObject({ value: { plan: '21' } });
     });
 
+    test('tells how a record was, back to a time', async () => {
+      const at = (atMs: number, changes: readonly Change[]) => commit(changes, { atMs });
+      await at(AT, [put('acme')]);
+      await at(AT + 10, [put('acme', 1, { plan: 'pro' })]);
+      await at(AT + 20, [{ ...put('acme', 2), value: undefined }]);
+      await at(AT + 30, [put('acme', 0, { plan: 'max' })]);
+      const since = async (sinceMs: number) => {
+        const versions = await opened.ledger.history('organization', '', 'acme', sinceMs);
+        return versions.map(({ version, atMs, value }) => [version, atMs - AT, value?.plan]);
+      };
+      const all = [
+        [4, 30, 'max'],
+        [3, 20, undefined],
+        [2, 10, 'pro'],
+        [1, 0, ''],
+      ];
+      expect(await since(AT - 1)).toEqual(all);
+      expect(await since(AT)).toEqual(all);
+      expect(await since(AT + 9)).toEqual(all);
+      expect(await since(AT + 10)).toEqual(all.slice(0, 3));
+      expect(await since(AT + 99)).toEqual(all.slice(0, 1));
+      opened = await opened.reopen();
+      expect(await since(AT)).toEqual(all);
+      expect(await opened.ledger.history('organization', '', 'bolt', AT)).toEqual([]);
+    });
+
+    test('counts the entries of its audit trail, whosever they are', async () => {
+      const before = (await opened.ledger.audit({ order: 'newest', limit: 1 })).entries[0];
+      const first = (before?.position ?? 0) + 1;
+      await commit([put('acme')], { orgId: 'acme' });
+      await commit([put('bolt')], { orgId: 'bolt' });
+      await commit([put('acme', 1)], { orgId: 'acme' });
+      opened = await opened.reopen();
+      const positions = async (query: { readonly orgId?: string }) => {
+        const page = await opened.ledger.audit({ order: 'newest', limit: 3, ...query });
+        return page.entries.map(({ position }) => position - first);
+      };
+      expect(await positions({})).toEqual([2, 1, 0]);
+      expect(await positions({ orgId: 'acme' })).toEqual([2, 0]);
+    });
+
     test('tells who changed what, from what to what', async () => {
       await commit([put('acme')], { action: 'organizations.create', orgId: 'acme' });
       await commit([put('acme', 1, { plan: 'pro' })], { reason: 'upgrade', orgId: 'acme' });

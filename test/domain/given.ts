@@ -78,6 +78,7 @@ export function givenState(
     windowStartMs: utc('2026-11-01'),
     windowEndMs: utc('2026-12-01'),
     opened: true,
+    scale: 0,
     countingSinceMs: undefined,
     ...state,
   };

@@ -201,3 +201,18 @@ describe('a stored value', () => {
     expect(Math.max(...[...shelf.stored.keys()].map(({ length }) => length))).toBeLessThan(512);
   });
 });
+
+test('what is read once does not stay in memory, and is as fresh as what does', () => {
+  const shelf = openShelf();
+  const before = openTally(shelf.reader);
+  add(before.table, 'ta', 1);
+  add(before.table, 'tb', 2);
+  shelf.commit(before.store.capture());
+  const { store, table } = openTally(shelf.reader);
+  expect(table.peek('ta')?.count).toBe(1);
+  expect(table.peek('none')).toBeUndefined();
+  expect(store.residentValues()).toBe(0);
+  add(table, 'ta', 5);
+  expect(table.peek('ta')?.count).toBe(6);
+  expect(store.residentValues()).toBe(1);
+});

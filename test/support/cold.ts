@@ -17,7 +17,16 @@ export type Json = ReturnType<typeof JSON.parse>;
 type Unary = (request: object, done: (error: ServiceError | null, reply: Json) => void) => void;
 
 const ROOT = join(import.meta.dirname, '../..');
-const SERVICES = ['catalog', 'organization', 'subscription', 'invoice', 'correction', 'metering'];
+const SERVICES = [
+  'catalog',
+  'organization',
+  'subscription',
+  'invoice',
+  'correction',
+  'admin',
+  'metering',
+  'notification',
+];
 
 const loaded = loadPackageDefinition(
   loadSync(

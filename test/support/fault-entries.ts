@@ -34,6 +34,14 @@ const item: Arbitrary<HoldItem> = fc.record({
   }),
 });
 
+const changes = {
+  counters: fc.array(change, { maxLength: 4 }),
+  thresholds: fc.array(
+    fc.record({ ruleKey: text(), percent: fc.nat({ max: 100 }), counter: count, limit: big }),
+    { maxLength: 4 },
+  ),
+};
+
 const record = fc.record({
   kind: fc.constant('record' as const),
   atMs: time,
@@ -53,12 +61,9 @@ const record = fc.record({
   labels,
   rollup: labels,
   subject: text(300),
-  counters: fc.array(change, { maxLength: 4 }),
-  thresholds: fc.array(
-    fc.record({ ruleKey: text(), percent: fc.nat({ max: 100 }), counter: count, limit: big }),
-    { maxLength: 4 },
-  ),
+  ...changes,
   reservationId: text(),
+  spend: fc.option(fc.record({ quanta: big, ...changes }), { nil: undefined }),
 });
 
 const end = fc.record({

@@ -106,6 +106,7 @@ function eventOf(eventId: string, atMs: number, labelBytes = 0): RecordEntry {
     ],
     thresholds: [],
     reservationId: '',
+    spend: undefined,
   };
 }
 

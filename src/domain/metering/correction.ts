@@ -27,6 +27,8 @@ export interface CorrectionRecord {
   readonly quarter_level?: LevelDocument | null;
   readonly level_now?: (LevelDocument & { readonly labels: CorrectionRecord['rollup'] }) | null;
   readonly counters: readonly CounterCorrection[];
+  /** What it takes back of money spent; integer text. */
+  readonly spend?: { readonly quanta: string; readonly counters: readonly CounterCorrection[] };
   readonly reason: string;
   readonly replacement_id: string;
   readonly replacement_sequence: Sequence;

@@ -56,5 +56,5 @@ export function firstNeeded(
   end: Sequence,
 ): Sequence {
   const needed = endpoints.flatMap(({ spans }) => left(spans, turned));
-  return Math.min(end, ...needed.map(({ after }) => Math.max(after, turned)));
+  return Math.max(turned, Math.min(end, ...needed.map(({ after }) => after)));
 }

@@ -7,6 +7,7 @@ import type { EpochMs } from '../../base/units.js';
 import { toMatch } from '../metering/dimensions.js';
 import type { Meter, UnpricedPolicy } from '../metering/meter.js';
 import type { RunUnitTable } from '../metering/run-units.js';
+import { SPEND, SPEND_METER } from '../metering/spend.js';
 import { inPrecedence, type Price } from '../pricing/price.js';
 import { combinationOf, effectiveRules, type Rule, type RuleSource } from '../quota/rule.js';
 import { compilePrices } from './compile-prices.js';
@@ -66,6 +67,7 @@ export interface Catalogue {
   /** Of the transaction that made it; also of one that changed what an organisation is on. */
   readonly version: number;
   readonly acceptsUnknownOrganisations: boolean;
+  /** With the one of money spent. */
   readonly meters: ReadonlyMap<string, Meter>;
   /** With those that take no new usage: what was recorded is priced all the same. */
   readonly everyMeter: ReadonlyMap<string, Meter>;
@@ -100,6 +102,7 @@ export function partsOf(document: CatalogueDocument): CatalogueParts {
 export function compileCatalogue(parts: CatalogueParts, version: number): Catalogue {
   const { settings } = parts;
   const everyMeter = new Map(parts.meters.map((m) => [m.document.key, compileMeter(m.document)]));
+  everyMeter.set(SPEND, SPEND_METER);
   const archived = new Set(parts.meters.flatMap((m) => (m.archived ? [m.document.key] : [])));
   const rules = (quotas: readonly QuotaDocument[], source: RuleSource) =>
     quotas.map((quota) => compileRule(quota, source, everyMeter));

@@ -6,17 +6,21 @@
 //
 // Where a command has several parts, those before it count as reserved to each of them.
 //
-// MAX and LAST compare the level that the request would lead to; UNIQUE has no floor of 1 quantum.
+// MAX and LAST compare the level that the request would lead to; UNIQUE and money have no floor of
+// 1 quantum.
 
 import type { EpochMs, Quanta } from '../../base/units.js';
 import { maxQuanta } from '../../base/units.js';
 import type { Aggregation } from '../metering/meter.js';
+import { SPEND } from '../metering/spend.js';
 import type { Rule } from './rule.js';
 
 /** What one rule knows at the moment of the decision. */
 export interface RuleState {
   readonly rule: Rule;
   readonly aggregation: Aggregation;
+  /** Of its meter. */
+  readonly scale: number;
   readonly scopeValues: string;
   used: Quanta;
   reserved: Quanta;
@@ -77,8 +81,11 @@ function judge(states: readonly RuleState[], passes: Test): Decision {
 }
 
 export function fits(state: RuleState): boolean {
-  const { limit } = state.rule;
-  return limit === undefined || projectedWithFloor(state) <= limit;
+  const { limit, meter } = state.rule;
+  if (limit === undefined) return true;
+  // What costs nothing fits every budget.
+  if (meter === SPEND && state.requested <= 0n) return true;
+  return projectedWithFloor(state) <= limit;
 }
 
 /** When the window ends; undefined where it never does, or has not begun. */
@@ -127,6 +134,7 @@ function projectedWithFloor(state: RuleState): Quanta {
   switch (state.aggregation) {
     case 'SUM':
     case 'COUNT':
+      if (state.rule.meter === SPEND) return before + state.requested;
       return before + maxQuanta(state.requested, 1n);
     case 'UNIQUE':
     case 'LAST':

@@ -6,19 +6,18 @@ import type {
   ListActiveOrganizationsResponse,
 } from '../../../generated/ts/tollgate/v1/admin_service.js';
 import type { ActiveOrganization } from '../../../generated/ts/tollgate/v1/overview.js';
-import { DAY_MS, type EpochMs } from '../../base/units.js';
 import type { Interval } from '../../domain/metering/calendar.js';
-import { QUARTER_MS } from '../../state/label-text.js';
 import { keys } from '../../state/tables.js';
 import type { Answer, Core } from '../core.js';
 import { decodePageToken, encodePageToken, pageSizeOf } from '../page.js';
 import { createFaults, type Faults, refuseFaults, toTimestamp } from '../parse.js';
 import { countEvents, lastEventMs } from './count-events.js';
-import { parseRange } from './ranges.js';
+import { latest, parseRange } from './ranges.js';
 import { openRanking } from './ranking.js';
 import { scanRecords } from './scan-records.js';
 import { openSteps, type Steps } from './steps.js';
 
+/** Of UTC, with the running one. */
 const DAYS_DEFAULT = 30;
 
 interface Active {
@@ -40,7 +39,7 @@ export async function listActiveOrganizations(
   const list = `active/${given?.startMs}/${given?.endMs}`;
   const place = placeOf(request.pageToken, list, faults);
   refuseFaults(faults);
-  const range = place?.range ?? given ?? lastDays(core.clock.wallMs());
+  const range = place?.range ?? given ?? latest('DAY', DAYS_DEFAULT, core.clock.wallMs());
   const steps = openSteps(core);
   const order = (a: Active, b: Active) =>
     b.events - a.events || (a.orgId < b.orgId ? -1 : Number(a.orgId > b.orgId));
@@ -62,12 +61,6 @@ export async function listActiveOrganizations(
       : encodePageToken(list, [startMs, endMs, last.events, last.orgId]);
   const reply = { organizations, organizationCount: count, nextPageToken };
   return { reply, after: core.journal.lastSequence() };
-}
-
-/** To the end of the running quarter of an hour, so that what came just now is in it. */
-function lastDays(nowMs: EpochMs): Interval {
-  const endMs = (Math.floor(nowMs / QUARTER_MS) + 1) * QUARTER_MS;
-  return { startMs: endMs - DAYS_DEFAULT * DAY_MS, endMs };
 }
 
 /** All pages are of one range: the last 30 days are those of the first page. */

@@ -7,6 +7,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'invoices.pay': 'MarkInvoicePaid',
   'invoices.give_up': 'MarkInvoiceUncollectible',
   'invoices.adjust': 'AddInvoiceAdjustment',
+  'webhook_endpoints.rotate': 'RotateWebhookSecret',
   'catalogue.import': 'ImportCatalogue',
   'catalog_settings.update': 'UpdateCatalogSettings',
 };

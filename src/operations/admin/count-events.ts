@@ -1,13 +1,13 @@
 // How many events of an organisation lie in a range, over all meters, and when the latest was.
 // Events that were taken back do not count.
 
-import type { EpochMs } from '../../base/units.js';
+import { DAY_MS, type EpochMs } from '../../base/units.js';
 import type { Interval } from '../../domain/metering/calendar.js';
+import { SPEND } from '../../domain/metering/spend.js';
 import { CORRECTION } from '../../state/apply-correction.js';
 import type { EventPlace } from '../../state/index/event-tail.js';
 import { QUARTER_MS } from '../../state/label-text.js';
-import { keys, LABEL_SETS_PER_PAGE } from '../../state/tables.js';
-import { bucketsOf } from '../../state/totals.js';
+import { type Bucket, keys, LABEL_SETS_PER_PAGE } from '../../state/tables.js';
 import type { Organisation, Series } from '../../state/values.js';
 import { type Core, catalogueOf } from '../core.js';
 import type { Steps } from './steps.js';
@@ -48,28 +48,51 @@ export async function countEvents(
 function seriesOf(core: Core, { number }: Owner): readonly Series[] {
   const { series } = core.fold.tables;
   return [...catalogueOf(core).everyMeter.keys()].flatMap((meter) => {
+    // Its events are those of other meters.
+    if (meter === SPEND) return [];
     const found = series.peek(keys.series(number, meter));
     return found === undefined || found.lastMs === 0 ? [] : [found];
   });
 }
 
+/** Of a part of a day quarter hours are counted, where that day has anything at all. */
 async function countCells(
   core: Core,
   steps: Steps,
   series: Series,
   { startMs, endMs }: Interval,
 ): Promise<number> {
-  const { pages } = core.fold.tables;
-  const { organisation, meter, firstMs, lastMs, labelSets } = series;
-  const count = Math.ceil(labelSets / LABEL_SETS_PER_PAGE);
-  const end = Math.min(endMs, lastMs + QUARTER_MS);
+  const count = async (bucket: Bucket, atMs: EpochMs) => {
+    if (steps.due()) await steps.turn();
+    return countBucket(core, series, bucket, atMs);
+  };
+  const end = Math.min(endMs, series.lastMs + QUARTER_MS);
   let events = 0;
-  for (const [bucket, atMs] of bucketsOf(Math.max(startMs, firstMs), end)) {
-    for (let number = 0; number < count; number++) {
-      const page = pages.peek(keys.page(organisation, meter, bucket, atMs, number));
-      for (const cell of page?.cells.values() ?? []) events += cell.count;
-      if (steps.due()) await steps.turn();
+  for (let atMs = Math.max(startMs, series.firstMs); atMs < end; ) {
+    const dayMs = Math.floor(atMs / DAY_MS) * DAY_MS;
+    const nextMs = Math.min(dayMs + DAY_MS, end);
+    const ofDay = await count('day', dayMs);
+    const isWhole = startMs <= dayMs && endMs >= dayMs + DAY_MS;
+    if (isWhole) events += ofDay;
+    else if (ofDay > 0) {
+      for (; atMs < nextMs; atMs += QUARTER_MS) events += await count('quarter', atMs);
     }
+    atMs = nextMs;
+  }
+  return events;
+}
+
+function countBucket(
+  { fold }: Core,
+  { organisation, meter, labelSets }: Series,
+  bucket: Bucket,
+  atMs: EpochMs,
+): number {
+  const pages = Math.ceil(labelSets / LABEL_SETS_PER_PAGE);
+  let events = 0;
+  for (let number = 0; number < pages; number++) {
+    const page = fold.tables.pages.peek(keys.page(organisation, meter, bucket, atMs, number));
+    for (const cell of page?.cells.values() ?? []) events += cell.count;
   }
   return events;
 }

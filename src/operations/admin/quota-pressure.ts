@@ -7,7 +7,6 @@ import type {
 } from '../../../generated/ts/tollgate/v1/admin_service.js';
 import type { QuotaPressure } from '../../../generated/ts/tollgate/v1/overview.js';
 import type { Dimensions } from '../../domain/metering/dimensions.js';
-import type { Meter } from '../../domain/metering/meter.js';
 import type { RuleState } from '../../domain/quota/decide.js';
 import { type Answer, type Core, catalogueOf } from '../core.js';
 import { stateNow } from '../matching-states.js';
@@ -35,7 +34,6 @@ interface Pressed extends Place {
   readonly displayName: string;
   readonly state: RuleState;
   readonly dimensions: Dimensions;
-  readonly scale: number;
 }
 
 export async function listQuotaPressure(
@@ -119,8 +117,7 @@ async function* eachPressed(
         const hundredths = usedHundredths(state.used, limit);
         if (hundredths < leastHundredths) continue;
         const counter = [rule.key, key, rule.combination, scope].join('\u0004');
-        const { scale }: Meter = meter;
-        yield { hundredths, orgId, counter, displayName, state, dimensions, scale };
+        yield { hundredths, orgId, counter, displayName, state, dimensions };
       }
       if (steps.due()) await steps.turn();
     }
@@ -128,11 +125,11 @@ async function* eachPressed(
 }
 
 function toPressure(pressed: Pressed): QuotaPressure {
-  const { orgId, displayName, hundredths, state, dimensions, scale } = pressed;
+  const { orgId, displayName, hundredths, state, dimensions } = pressed;
   return {
     orgId,
     displayName,
     usedPercent: percentText(hundredths),
-    status: toStatus(state, dimensions, scale, 'recorded'),
+    status: toStatus(state, dimensions, 'recorded'),
   };
 }

@@ -1,6 +1,5 @@
 // GetRevenue: money by month and currency, from every invoice and credit note, in slices; recurring
-// revenue from the subscriptions as they were. Sums are exact; amounts of different currencies never
-// meet.
+// revenue from the subscriptions as they were. Sums are exact, and currencies never meet.
 
 import type {
   GetRevenueRequest,

@@ -5,8 +5,8 @@ import type { RecordKind } from '../../ledger/records.js';
 import type { Core } from '../core.js';
 import type { Steps } from './steps.js';
 
-/** Read at a time, some of them as long as an invoice. */
-const PAGE = 32;
+/** Read at a time: some records are as long as an invoice of a thousand lines. */
+const PAGE = 4;
 
 export async function* scanRecords<K extends RecordKind>(
   core: Core,

@@ -10,7 +10,7 @@ import { usedHundredths } from './percent.js';
 import type { Steps } from './steps.js';
 
 export interface Scopes {
-  /** Scope values of the rule's counters that may be used to `leastHundredths`; '' without scope. */
+  /** Scope values of the counters that may be used to `leastHundredths`; '' without a scope. */
   readonly of: (
     orgId: string,
     meter: Meter,

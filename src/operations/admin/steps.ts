@@ -1,9 +1,11 @@
 // Reports over everything work in slices, and end where the process does: what they read is closed
 // then. They run one after the other, so that many of them hold the event loop no longer than one.
 
+import { SECOND_MS } from '../../base/units.js';
 import { limits } from '../../limits.js';
 import { openPace } from '../../state/index/pace.js';
 import { type Core, draining } from '../core.js';
+import { Refusal } from '../refusal.js';
 
 export interface Steps {
   /** Whether the slice is used up; then `await turn()`. */
@@ -29,10 +31,20 @@ export type OneByOne = <T>(work: () => Promise<T>) => Promise<T>;
 
 export function openOneByOne(): OneByOne {
   let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const next = last.then(work);
+  let waiting = 0;
+  return async (work) => {
+    if (waiting >= limits.reportsWaiting) throw overloaded();
+    waiting++;
+    const own = last.then(work).finally(() => {
+      waiting--;
+    });
     // Its failure is its caller's to handle.
-    last = next.catch(() => undefined);
-    return next;
+    last = own.catch(() => undefined);
+    return own;
   };
+}
+
+function overloaded(): Refusal {
+  const text = 'too many reports wait for one another; try again later';
+  return new Refusal('UNAVAILABLE', 'OVERLOADED', text, { retryMs: SECOND_MS });
 }

@@ -1,6 +1,6 @@
 // The ledger against its hashes: each is that of the entry and of the hash before it, and the last
-// one is the one that the next entry will continue. The audit trail is a part of it: what the server
-// only keeps books by is in the chain too.
+// one is the one that the next entry will continue. The audit trail is a part of the ledger: what
+// the server only keeps books by is in the chain too.
 
 import type { Sequence } from '../../base/units.js';
 import type { Entry } from '../../journal/entry.js';

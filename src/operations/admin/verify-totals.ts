@@ -6,6 +6,7 @@ import { formatUnits } from '../../base/decimal.js';
 import { DAY_MS, type Quanta, type Sequence } from '../../base/units.js';
 import type { CorrectionRecord } from '../../domain/metering/correction.js';
 import type { Meter } from '../../domain/metering/meter.js';
+import { SPEND } from '../../domain/metering/spend.js';
 import type { Entry } from '../../journal/entry.js';
 import { CORRECTION } from '../../state/apply-correction.js';
 import { keys, LABEL_SETS_PER_PAGE } from '../../state/tables.js';
@@ -97,14 +98,18 @@ async function sumOf(core: Core, steps: Steps, series: Series): Promise<Sum> {
 
 function addEntry(pairs: Pairs, entry: Entry, sequence: Sequence): void {
   if (entry.kind === 'record') {
-    const { orgId, meter, quanta } = entry;
+    const { orgId, meter, quanta, spend } = entry;
     add(pairs.get(pairKey(orgId, meter)), sequence, 1, quanta);
+    if (spend !== undefined) add(pairs.get(pairKey(orgId, SPEND)), sequence, 1, spend.quanta);
   }
   if (entry.kind !== 'ledger') return;
   for (const { kind, value } of entry.writes) {
     if (kind !== CORRECTION) continue;
-    const { org_id, meter, quanta } = JSON.parse(value) as CorrectionRecord;
+    const { org_id, meter, quanta, spend } = JSON.parse(value) as CorrectionRecord;
     add(pairs.get(pairKey(org_id, meter)), sequence, -1, -BigInt(quanta));
+    if (spend !== undefined) {
+      add(pairs.get(pairKey(org_id, SPEND)), sequence, -1, -BigInt(spend.quanta));
+    }
   }
 }
 
@@ -121,7 +126,8 @@ function differenceOf({ orgId, meter, totals, journal }: Pair): string[] {
   const isSame = totals.events === journal.events;
   if (isSame && (!adds || totals.quanta === journal.quanta)) return [];
   const said = ({ events, quanta }: Sum) =>
-    `${events} events (${formatUnits(adds ? quanta : 0n, meter.scale)})`;
+    `${events} ${events === 1 ? 'event' : 'events'}` +
+    (adds ? ` (${formatUnits(quanta, meter.scale)})` : '');
   return [
     `organisation "${orgId}", meter ${meter.key}: the journal has ${said(journal)}, ` +
       `the state ${said(totals)}`,

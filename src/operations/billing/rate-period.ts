@@ -18,6 +18,7 @@ import {
 } from '../../domain/invoicing/usage-lines.js';
 import type { Interval } from '../../domain/metering/calendar.js';
 import type { Meter } from '../../domain/metering/meter.js';
+import { SPEND } from '../../domain/metering/spend.js';
 import type { Catalogue, Plan } from '../../domain/plans/catalogue.js';
 import type { Price } from '../../domain/pricing/price.js';
 import type { Core } from '../core.js';
@@ -85,6 +86,7 @@ const NO_USAGE: UsageSource = {
 export function beginRatingFrom(source: UsageSource, rated: Rated, through: Sequence): RatingBegun {
   const begun: Begun[] = [];
   for (const key of [...rated.catalogue.everyMeter.keys()].sort()) {
+    if (key === SPEND) continue;
     const meter = rated.catalogue.everyMeter.get(key) as Meter;
     const prices = rated.plan.prices.get(key) ?? NO_PRICES;
     const isUsed = source.isUsed(key);

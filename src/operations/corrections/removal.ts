@@ -15,6 +15,7 @@ import type { Meter } from '../../domain/metering/meter.js';
 import type { Counted } from '../../domain/quota/counted.js';
 import type { RecordEntry } from '../../journal/entry.js';
 import { decodeEntry } from '../../journal/entry-codec.js';
+import { spendEntry } from '../../journal/spend-entry.js';
 import { limits } from '../../limits.js';
 import type { Account } from '../../state/account.js';
 import { CORRECTION } from '../../state/apply-correction.js';
@@ -78,6 +79,7 @@ export async function beginRemoval(
         ...identityOf(entry, sequence, crc),
         ...totalsLeft(core, account, entry, sequence, standing),
         counters: counters.map((each) => counterLeft(entry, meter, each, standing)),
+        ...spendLeft(core, account, entry, sequence),
       };
     },
   };
@@ -260,6 +262,25 @@ function counterLeft(
   if (entry.quanta < window.used) return none;
   const left = BigInt(greatest(inWindow) ?? '0');
   return left < window.used ? { ...place, delta: `${left - window.used}` } : none;
+}
+
+/** All that it spent is taken back, to the last decimal. */
+function spendLeft(
+  core: Core,
+  account: Account,
+  entry: RecordEntry,
+  sequence: Sequence,
+): Pick<CorrectionRecord, 'spend'> {
+  const spent = spendEntry(entry);
+  if (spent === undefined) return {};
+  const counters = windowsOf(core, account, spent, sequence).map(({ change }) => ({
+    combination: change.combination,
+    scope_values: change.scopeValues,
+    window_start_ms: change.windowStartMs,
+    delta: `${-change.delta}`,
+    unseen: false,
+  }));
+  return { spend: { quanta: `${spent.quanta}`, counters } };
 }
 
 function greatest(others: readonly Other[]): string | null {

@@ -24,6 +24,7 @@ import type {
 } from '../../journal/entry.js';
 import { decodeEntry } from '../../journal/entry-codec.js';
 import type { Journal } from '../../journal/journal.js';
+import { spendEntry } from '../../journal/spend-entry.js';
 
 export interface FromEntry {
   readonly notice: Notice;
@@ -34,12 +35,18 @@ export interface FromEntry {
 export function fromEntry(journal: Pick<Journal, 'read'>, entry: Entry): readonly FromEntry[] {
   switch (entry.kind) {
     case 'record':
-      return entry.thresholds.map((crossing) => fromCrossing(entry, crossing));
+      return [entry, spendEntry(entry)].flatMap((each) =>
+        each === undefined ? [] : crossingsOf(each),
+      );
     case 'ledger':
       return entry.writes.flatMap((write) => fromWrite(journal, entry, write));
     default:
       return [];
   }
+}
+
+function crossingsOf(entry: RecordEntry): readonly FromEntry[] {
+  return entry.thresholds.map((crossing) => fromCrossing(entry, crossing));
 }
 
 function fromCrossing(entry: RecordEntry, crossing: ThresholdCrossing): FromEntry {

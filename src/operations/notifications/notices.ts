@@ -8,45 +8,50 @@ import { limits } from '../../limits.js';
 export interface Notices {
   /** On the hot path where an event reaches a threshold. Sequences ascend. */
   readonly note: (sequence: Sequence) => void;
-  /** The next entry to look at; undefined where none is known. */
+  /** The next entry to look at; undefined where none is known. Forgets nothing. */
   readonly next: (after: Sequence) => Sequence | undefined;
   /** What was committed through it was not noted. */
   readonly begin: Sequence;
+  /** Nothing is asked for any more that was noted through here. */
   readonly passed: (sequence: Sequence) => void;
-  /** Entries through here are looked at. */
+  /** Entries through here are looked at; 0 before the first turn. */
   readonly position: () => Sequence;
 }
 
 /** `last`: the last entry before this start's own. */
-export function openNotices(last: Sequence, notedMax = limits.noticesNoted): Notices {
+export function openNotices(last: Sequence, notedMax: number = limits.noticesNoted): Notices {
   let noted: Sequence[] = [];
-  let head = 0;
   let everyThrough = last;
-  let position = last;
+  let position: Sequence = 0;
 
-  function forget(after: Sequence): void {
-    while (head < noted.length && (noted[head] as Sequence) <= after) head++;
-    if (head < noted.length / 2) return;
-    noted = noted.slice(head);
-    head = 0;
+  /** The place of the first one after it. */
+  function placeAfter(sequence: Sequence): number {
+    let low = 0;
+    let high = noted.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((noted[middle] as Sequence) <= sequence) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   return {
     begin: last,
     note(sequence) {
-      if (noted.length - head >= notedMax) {
+      if (noted.length >= notedMax) {
         noted = [];
-        head = 0;
         everyThrough = sequence;
       } else noted.push(sequence);
     },
     next(after) {
       if (after < everyThrough) return after + 1;
-      forget(after);
-      return noted[head];
+      return noted[placeAfter(after)];
     },
     passed(sequence) {
       position = sequence;
+      const place = placeAfter(sequence);
+      if (place > 0) noted = noted.slice(place);
     },
     position: () => position,
   };

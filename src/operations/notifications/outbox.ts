@@ -89,7 +89,10 @@ export function openOutbox(core: Core, { uuid, onAlert }: OutboxOptions): Outbox
     const common = { atMs, actor: BOOKKEEPER, orgId: '', reason: '' };
     const action = 'deliveries.create';
     const outcome = await ledger.commit({ ...common, action, changes: () => changes });
-    if (outcome.kind !== 'committed') throw new Failure('OUTBOX_STALE', outcome.kind);
+    if (outcome.kind !== 'committed') {
+      position = undefined;
+      throw new Failure('OUTBOX_STALE', outcome.kind);
+    }
     stored = await ledger.get('outbox', '', '');
     restartsAt = through.sequence;
     moveTo(through);

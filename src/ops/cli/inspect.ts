@@ -4,6 +4,7 @@
 import { crc32 } from 'node:zlib';
 import { Failure, messageOf } from '../../base/failure.js';
 import type { EpochMs, Quanta, Sequence } from '../../base/units.js';
+import { SPEND } from '../../domain/metering/spend.js';
 import { eachFrame } from '../../journal/batch.js';
 import type { Entry, RecordEntry } from '../../journal/entry.js';
 import { decodeEntry } from '../../journal/entry-codec.js';
@@ -19,6 +20,7 @@ import {
   scanJournal,
 } from '../../journal/recover.js';
 import type { BatchView } from '../../journal/scan.js';
+import { spendEntry } from '../../journal/spend-entry.js';
 import type { Records } from '../../state/records.js';
 import { openLedgerTally } from './ledger-tally.js';
 
@@ -143,21 +145,34 @@ function createTally({ upTo, onRecord }: InspectOptions, problems: string[]): Ta
     lastEntryMs = Math.max(lastEntryMs, entry.atMs);
     if (entry.kind === 'organisation') organisations.set(entry.orgId, entry.number);
     for (const taken of ledger.add(entry, sequence)) {
-      const sum = sums.get(sumKey(organisations.get(taken.org_id) ?? 0, taken.meter));
-      if (sum === undefined || sequence > upTo) continue;
-      sum.events--;
-      sum.quanta -= BigInt(taken.quanta);
+      if (sequence > upTo) continue;
+      const organisation = organisations.get(taken.org_id) ?? 0;
+      takeFrom(sums.get(sumKey(organisation, taken.meter)), taken.quanta);
+      if (taken.spend !== undefined) {
+        takeFrom(sums.get(sumKey(organisation, SPEND)), taken.spend.quanta);
+      }
     }
     if (entry.kind !== 'record') return;
     onRecord?.(entry, sequence, crc);
     if (sequence > upTo) return;
-    const key = sumKey(organisations.get(entry.orgId) ?? 0, entry.meter);
-    const adds = entry.aggregation === 'SUM' || entry.aggregation === 'COUNT';
-    const { orgId, scale } = entry;
+    addToSums(entry);
+    const spent = spendEntry(entry);
+    if (spent !== undefined) addToSums(spent);
+  }
+
+  function addToSums({ orgId, meter, aggregation, scale, quanta }: RecordEntry): void {
+    const key = sumKey(organisations.get(orgId) ?? 0, meter);
+    const adds = aggregation === 'SUM' || aggregation === 'COUNT';
     const sum = sums.get(key) ?? { orgId, scale, events: 0, quanta: 0n, adds };
     sum.events++;
-    sum.quanta += entry.quanta;
+    sum.quanta += quanta;
     sums.set(key, sum);
+  }
+
+  function takeFrom(sum: Sum | undefined, quanta: string): void {
+    if (sum === undefined) return;
+    sum.events--;
+    sum.quanta -= BigInt(quanta);
   }
 
   return {

@@ -1,0 +1,332 @@
+// Random histories of one organisation, played on a real service, with a small model beside it: what
+// was recorded, and what the organisation was on at each time, as the calls and their replies say.
+
+import fc from 'fast-check';
+import { tenureAt, usagePeriodAt } from '../../src/domain/subscriptions/terms.js';
+import { readAccount } from '../../src/operations/billing/account-state.js';
+import { type Account, AT_END, manual, NOW, ORG } from './account.js';
+import { endOf, kindOf, lineKindOf, startOf, stateOf } from './books.js';
+import { cold, type Json, time, timeText } from './cold.js';
+import { refusedOf } from './refusals.js';
+
+const HOUR_MS = 3_600_000;
+const hours = (...of: readonly number[]) => fc.constantFrom(...of);
+const plan = fc.constantFrom('basic', 'pro', 'slow', 'month');
+
+const ACTS = {
+  move: fc.record({
+    what: fc.constant('move' as const),
+    hours: hours(1, 24, 120, 400, 800),
+    close: fc.boolean(),
+  }),
+  use: fc.record({
+    what: fc.constant('use' as const),
+    meter: fc.constantFrom('tokens', 'tokens', 'calls'),
+    quantity: fc.integer({ min: 1, max: 1000 }),
+    late: hours(0, 0, 0, 1, 30, 200, 500, 830),
+  }),
+  subscribe: fc.record({
+    what: fc.constant('subscribe' as const),
+    plan: fc.oneof(plan, fc.constant('trial')),
+    day: fc.constantFrom(0, 0, 1, 15, 31),
+    late: hours(0, 0, 30, 200),
+  }),
+  change: fc.record({
+    what: fc.constant('change' as const),
+    plan: fc.oneof(plan, fc.constant('year')),
+    seats: fc.option(fc.integer({ min: 0, max: 5 }), { nil: undefined }),
+    now: fc.boolean(),
+  }),
+  cancel: fc.record({ what: fc.constant('cancel' as const), now: fc.boolean() }),
+  resume: fc.record({ what: fc.constant('resume' as const) }),
+  manual: fc.record({
+    what: fc.constant('manual' as const),
+    late: hours(1, 48, 300, 900),
+    length: hours(1, 48, 600),
+  }),
+  draft: fc.record({ what: fc.constant('draft' as const), finalize: fc.boolean() }),
+  remake: fc.record({
+    what: fc.constant('remake' as const),
+    pick: fc.nat(),
+    restart: fc.boolean(),
+  }),
+  settle: fc.record({
+    what: fc.constant('settle' as const),
+    pick: fc.nat(),
+    cents: fc.option(fc.nat({ max: 2000 })),
+  }),
+  amend: fc.record({
+    what: fc.constant('amend' as const),
+    pick: fc.nat(),
+    quantity: fc.nat({ max: 1000 }),
+  }),
+  restart: fc.record({ what: fc.constant('restart' as const) }),
+};
+type Acts = {
+  readonly [What in keyof typeof ACTS]: (typeof ACTS)[What] extends fc.Arbitrary<infer Act>
+    ? Act
+    : never;
+};
+export type Act = Acts[keyof Acts];
+
+export const act: fc.Arbitrary<Act> = fc.oneof(
+  { arbitrary: ACTS.move as fc.Arbitrary<Act>, weight: 5 },
+  { arbitrary: ACTS.use, weight: 6 },
+  { arbitrary: ACTS.subscribe, weight: 3 },
+  { arbitrary: ACTS.change, weight: 4 },
+  { arbitrary: ACTS.cancel, weight: 1 },
+  { arbitrary: ACTS.resume, weight: 1 },
+  { arbitrary: ACTS.manual, weight: 2 },
+  { arbitrary: ACTS.draft, weight: 1 },
+  { arbitrary: ACTS.remake, weight: 2 },
+  { arbitrary: ACTS.settle, weight: 1 },
+  { arbitrary: ACTS.amend, weight: 2 },
+  { arbitrary: ACTS.restart, weight: 1 },
+);
+
+interface On {
+  readonly fromMs: number;
+  readonly plan: string;
+  readonly seats: number;
+  readonly trial: boolean;
+}
+
+interface Used {
+  id: string;
+  readonly meter: string;
+  quantity: number;
+  readonly atMs: number;
+}
+
+export interface Model {
+  readonly events: Used[];
+  on: On[];
+  manuals: number;
+}
+
+export const newModel = (): Model => ({
+  events: [],
+  on: [{ fromMs: 0, plan: 'free', seats: 0, trial: false }],
+  manuals: 0,
+});
+
+export const onAt = ({ on }: Model, atMs: number) =>
+  on.findLast(({ fromMs }) => fromMs <= atMs) as On;
+
+/** From then on, whatever was planned. */
+function become(model: Model, fromMs: number, next: Partial<On>): void {
+  const last = onAt(model, fromMs);
+  model.on = [
+    ...model.on.filter((each) => each.fromMs < fromMs),
+    { ...last, trial: false, ...next, fromMs },
+  ];
+}
+
+function forgetPlans(model: Model, nowMs: number): void {
+  model.on = model.on.filter(({ fromMs }) => fromMs <= nowMs);
+}
+
+/** The reply; undefined where the call was refused for what it is. */
+async function tried(call: Promise<Json>): Promise<Json | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    const { code, reason } = refusedOf(error as never);
+    if (['FAILED_PRECONDITION', 'ALREADY_EXISTS', 'NOT_FOUND'].includes(code)) return undefined;
+    if (code === 'INVALID_ARGUMENT' && reason === 'FIELD_INVALID') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Where a subscription can be changed without meeting what attack-changes and attack-ends have found:
+ * its base price is billed beyond now, and no trial is running or over and not yet noted.
+ */
+async function changeable(own: Account): Promise<boolean> {
+  const { subscription } = await readAccount(own.running().core, ORG);
+  if (subscription === undefined) return false;
+  const {
+    base_billed_to_ms: toMs,
+    state,
+    trial_end_ms: trialMs,
+    cancel_at_ms: cancelMs,
+  } = subscription.value;
+  const nowMs = own.clock.wallMs();
+  return (
+    state === 'ACTIVE' && toMs > nowMs && (trialMs ?? 0) <= nowMs && (cancelMs ?? Infinity) > nowMs
+  );
+}
+
+export async function play(own: Account, model: Model, given: Act): Promise<void> {
+  const nowMs = own.clock.wallMs();
+  switch (given.what) {
+    case 'move':
+      await own.advance(given.hours * HOUR_MS);
+      if (given.close) await own.close();
+      return;
+    case 'use': {
+      const atMs = nowMs - given.late * HOUR_MS;
+      const quantity = given.meter === 'calls' ? 1 : given.quantity;
+      const id = `e${model.events.length}`;
+      await own.use(quantity, new Date(atMs).toISOString(), { meter: given.meter, eventId: id });
+      model.events.push({ id, meter: given.meter, quantity, atMs });
+      return;
+    }
+    case 'subscribe':
+      return subscribe(own, model, given);
+    case 'change':
+      if (await changeable(own)) await change(own, model, given);
+      return;
+    case 'cancel': {
+      if (!(await changeable(own))) return;
+      const done = await tried(own.subscription('CancelSubscription', given.now ? NOW : AT_END));
+      if (done === undefined) return;
+      const { cancel_at, end_time } = done.subscription;
+      forgetPlans(model, nowMs);
+      become(model, Date.parse(timeText(end_time ?? cancel_at)), { plan: 'free', seats: 0 });
+      return;
+    }
+    case 'resume':
+      if (
+        (await changeable(own)) &&
+        (await tried(own.subscription('ResumeSubscription'))) !== undefined
+      ) {
+        forgetPlans(model, nowMs);
+      }
+      return;
+    case 'manual': {
+      const fromMs = nowMs - given.late * HOUR_MS;
+      const toMs = Math.min(nowMs, fromMs + given.length * HOUR_MS);
+      const { billing } = await readAccount(own.running().core, ORG);
+      // One over a part of what was closed with nothing in it is in attack-ranges.
+      if (fromMs < (billing?.value.closed_to_ms ?? 0)) return;
+      const [from, to] = [fromMs, toMs].map((ms) => new Date(ms).toISOString()) as [string, string];
+      model.manuals++;
+      await tried(own.invoice('GenerateInvoice', manual(from, to)));
+      return;
+    }
+    case 'draft':
+      return draft(own, given.finalize);
+    case 'remake':
+      return remake(own, given);
+    case 'settle':
+      return settle(own, given);
+    case 'amend':
+      return amend(own, model, given);
+    case 'restart':
+      return own.restart();
+  }
+}
+
+async function subscribe(own: Account, model: Model, given: Acts['subscribe']): Promise<void> {
+  // A start in the past inside a MANUAL invoice is in attack-ranges.
+  const late = model.manuals > 0 ? 0 : given.late;
+  const startMs = own.clock.wallMs() - late * HOUR_MS;
+  const start = {
+    start_time: time(new Date(startMs).toISOString()),
+    billing_anchor_day: given.day,
+  };
+  const done = await tried(own.subscription('CreateSubscription', { plan: given.plan, ...start }));
+  if (done === undefined) return;
+  const { trial_end, seats, plan: bought } = done.subscription;
+  become(model, startMs, { plan: bought, seats, trial: trial_end !== null });
+  if (trial_end !== null) become(model, Date.parse(timeText(trial_end)), {});
+}
+
+async function change(own: Account, model: Model, given: Acts['change']): Promise<void> {
+  const { subscription } = await own.subscription('GetSubscription');
+  // A change that waits and changes the base interval is in attack-changes.
+  const isYear = [subscription.plan, given.plan].includes('year');
+  const request = {
+    plan: given.plan,
+    ...(given.seats === undefined ? {} : { seats: given.seats }),
+  };
+  const isNow = isYear || given.now;
+  const done = await tried(
+    own.subscription('ChangeSubscription', { ...request, ...(isNow ? NOW : AT_END) }),
+  );
+  if (done === undefined) return;
+  const nowMs = own.clock.wallMs();
+  const { pending_change: pending, plan: held, seats } = done.subscription;
+  forgetPlans(model, nowMs);
+  if (pending === null) become(model, nowMs, { plan: held, seats });
+  else
+    become(model, Date.parse(timeText(pending.effective_time)), {
+      plan: pending.plan,
+      seats: pending.seats,
+    });
+}
+
+/** The last period that has ended, where it is the next to be closed, in the kind that the pump makes. */
+async function draft(own: Account, finalize: boolean): Promise<void> {
+  const { core } = own.running();
+  const { terms, billing } = await readAccount(core, ORG);
+  const running = usagePeriodAt(terms, own.clock.wallMs());
+  if (running.startMs === 0) return;
+  const { startMs, endMs, tenure } = usagePeriodAt(terms, running.startMs - 1);
+  if (billing?.value.closed_to_ms !== startMs) return;
+  const next = tenureAt(terms, endMs).document.subscription_id;
+  const isFinal = tenure.subscription_id !== '' && next !== tenure.subscription_id;
+  const kind = isFinal ? 'INVOICE_KIND_FINAL' : 'INVOICE_KIND_RECURRING';
+  await tried(own.invoice('GenerateInvoice', { kind, finalize }));
+}
+
+async function remake(own: Account, { pick, restart }: Acts['remake']): Promise<void> {
+  const { billing, subscription } = await readAccount(own.running().core, ORG);
+  if ((billing?.value.drafts.length ?? 0) > 0) return;
+  const canBeMade = (invoice: Json) => {
+    if (stateOf(invoice) !== 'OPEN' || kindOf(invoice) === 'PRORATION') return false;
+    if (invoice.credit_note_ids.length > 0 || invoice.payments.length > 0) return false;
+    const base: Json[] = invoice.lines.filter((line: Json) => lineKindOf(line) === 'PLAN_BASE');
+    if (base.length === 0) return startOf(invoice) < endOf(invoice);
+    // What cannot be charged again is in attack-voids.
+    const isLive = subscription?.id === invoice.subscription_id;
+    return (
+      isLive &&
+      base.length === 1 &&
+      timeText(base[0].service_start) === timeText(invoice.period_end)
+    );
+  };
+  const all = (await own.invoices()).filter(canBeMade);
+  const invoice = all[pick % Math.max(1, all.length)];
+  if (invoice === undefined) return;
+  const { invoice_id, kind, period_start, period_end } = invoice;
+  await own.invoice('VoidInvoice', { invoice_id, reason: 'wrong' });
+  if (restart) await own.restart();
+  await own.invoice('GenerateInvoice', { kind, period_start, period_end, finalize: true });
+}
+
+/** Pays an invoice, or gives a part of it back. */
+async function settle(own: Account, { pick, cents }: Acts['settle']): Promise<void> {
+  const all = await own.invoices();
+  const invoice = all[pick % Math.max(1, all.length)];
+  if (invoice === undefined) return;
+  const { invoice_id } = invoice;
+  if (cents === null || cents === 0) await tried(own.invoice('MarkInvoicePaid', { invoice_id }));
+  else
+    await tried(
+      own.invoice('CreateCreditNote', {
+        invoice_id,
+        reason: 'x',
+        amount: (cents / 100).toFixed(2),
+      }),
+    );
+}
+
+/** Another quantity for the same time. That the last event of a line is voided is in attack-corrections. */
+async function amend(own: Account, model: Model, { pick, quantity }: Acts['amend']): Promise<void> {
+  const all = model.events.filter(({ meter }) => meter === 'tokens');
+  const used = all[pick % Math.max(1, all.length)];
+  if (used === undefined) return;
+  const event_id = `${used.id}x`;
+  const event_time = time(new Date(used.atMs).toISOString());
+  const replacement = { event_id, meter: 'tokens', quantity: `${quantity}`, event_time };
+  await cold(own.running(), 'Correction', 'AmendEvent', {
+    org_id: ORG,
+    event_id: used.id,
+    reason: 'x',
+    replacement,
+  });
+  used.id = event_id;
+  used.quantity = quantity;
+}
