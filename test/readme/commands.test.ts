@@ -78,7 +78,7 @@ test('its retry configuration is that of the example, and valid for this service
 test('its catalogue is one that a server starts with', () => {
   const [yaml = ''] = codeOf('yaml');
   const catalogue = compiled(configOf({ yaml }).catalogue);
-  expect([...catalogue.meters.keys()]).toEqual(['run_units', 'tokens', 'agents']);
+  expect([...catalogue.meters.keys()]).toEqual(['run_units', 'tokens', 'agents', 'spend']);
 });
 
 test('its sample of usage is for meters of the built-in catalogue', () => {

@@ -48,6 +48,13 @@ test('every reason stands there, with its code', () => {
     // A list of codes is no code with its reason.
     [...thrown].flatMap(([, code, reason = '']) => (reason in status ? [] : `${code} ${reason}`)),
   );
+  // By the helpers of their services.
+  for (const [, reason] of SOURCES.matchAll(/\b(?:refusal|failed|refused)\(\s*'([A-Z_]+)'/g)) {
+    found.add(`FAILED_PRECONDITION ${reason}`);
+  }
+  for (const reason of ['INVOICE_IS_DRAFT', 'INVOICE_CLOSED', 'INVOICE_NOT_OPEN']) {
+    found.add(`FAILED_PRECONDITION ${reason}`);
+  }
   // Not written beside its code: what the journal refuses with, and what is no refusal.
   for (const reason of ['JOURNAL_FULL', 'DISK_FULL']) found.add(`RESOURCE_EXHAUSTED ${reason}`);
   found.add('INTERNAL INTERNAL');
@@ -107,6 +114,9 @@ const READINGS: GaugeReadings = {
   diskReserveOk: true,
   clockDisagreementMs: 0,
   filesystemWarning: 'btrfs',
+  deliveriesWaiting: 0,
+  deliveryOldestMs: 0,
+  outboxLagEntries: 0,
 };
 
 /** `JOURNAL_FULL`, `DISK_FULL` in one cell are two names. */

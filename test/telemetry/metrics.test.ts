@@ -22,6 +22,9 @@ const READINGS: GaugeReadings = {
   diskReserveOk: false,
   clockDisagreementMs: -1500,
   filesystemWarning: 'btr"fs',
+  deliveriesWaiting: 15,
+  deliveryOldestMs: 16_000,
+  outboxLagEntries: 17,
 };
 
 const opened: Metrics[] = [];
@@ -89,10 +92,11 @@ describe('the exposition', () => {
       ...['granted', 'denied', 'settled', 'released', 'expired'].map(
         (result) => `reservations_total{result="${result}"}`,
       ),
+      ...['delivered', 'failed'].map((result) => `webhook_attempts_total{result="${result}"}`),
       ...(
         'duplicates conflicts soft_exceeded shadow_denials late_events unknown_tiers ' +
         'defaulted_times label_overflow thresholds journal_entries journal_segments ' +
-        'journal_torn_tails checkpoint_values'
+        'journal_torn_tails checkpoint_values dead_letters'
       )
         .split(' ')
         .map((name) => `${name}_total`),
@@ -226,5 +230,8 @@ const GAUGES: readonly [string, number][] = [
   ['tollgate_disk_reserve_bytes', 14],
   ['tollgate_disk_reserve_ok', 0],
   ['tollgate_clock_disagreement_seconds', -1.5],
+  ['tollgate_deliveries_waiting', 15],
+  ['tollgate_delivery_oldest_seconds', 16],
+  ['tollgate_outbox_lag_entries', 17],
   ['tollgate_filesystem_warning{fs="btr\\"fs"}', 1],
 ];
