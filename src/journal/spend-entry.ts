@@ -8,5 +8,7 @@ export function spendEntry(entry: RecordEntry): RecordEntry | undefined {
   if (spend === undefined) return undefined;
   const { key: meter, aggregation, scale } = SPEND_METER;
   const rollup = spendRollup(entry.meter);
-  return { ...entry, meter, aggregation, scale, rollup, subject: '', ...spend, spend: undefined };
+  const labels = [...entry.labels.filter(([label]) => label !== 'meter'), ...rollup];
+  const own = { meter, aggregation, scale, labels, rollup, subject: '' };
+  return { ...entry, ...own, ...spend, spend: undefined };
 }

@@ -13,7 +13,9 @@ import {
 } from '../domain/metering/cell.js';
 import type { CorrectionRecord } from '../domain/metering/correction.js';
 import type { Meter } from '../domain/metering/meter.js';
+import { SPEND } from '../domain/metering/spend.js';
 import type { Labels } from '../journal/entry.js';
+import { spendEntry } from '../journal/spend-entry.js';
 import { limits } from '../limits.js';
 import type { Account } from '../state/account.js';
 import { CORRECTION } from '../state/apply-correction.js';
@@ -46,7 +48,8 @@ export function readUsage(
   range: Range,
   keys: readonly string[],
 ): Promise<readonly Group[]> {
-  return beginUsage(core, account, meter, range, keys).finish(core.journal.lastSequence());
+  const begun = beginUsage(core, account, meter, range, keys, limits.scanEvents);
+  return begun.finish(core.journal.lastSequence());
 }
 
 /** What the totals say is read already; single events are read when it is finished. */
@@ -55,13 +58,17 @@ export interface UsageBegun {
   readonly finish: (through: Sequence) => Promise<readonly Group[]>;
 }
 
-/** Several that are begun in one turn and finished later are of one moment. */
+/**
+ * Several that are begun in one turn and finished later are of one moment. `scanMax`: how many
+ * single events may be read.
+ */
 export function beginUsage(
   core: Core,
   account: Account,
   meter: Meter,
   range: Range,
   keys: readonly string[],
+  scanMax: number,
 ): UsageBegun {
   const groups = createGroups(meter);
   const { startMs, endMs } = range;
@@ -90,10 +97,11 @@ export function beginUsage(
     async finish(through) {
       for (const edge of edges) {
         if (edge.startMs >= edge.endMs) continue;
-        await addEvents(core, account, meter, edge, { keys, kept, groups, through });
+        await addEvents(core, account, meter, edge, { keys, kept, groups, through, scanMax });
       }
       if (levels !== undefined) {
-        await carryLevels(core, account, meter, endMs, levels, { keys, kept, groups, through });
+        const into = { keys, kept, groups, through, scanMax };
+        await carryLevels(core, account, meter, endMs, levels, into);
       }
       return groups.sorted();
     },
@@ -106,6 +114,7 @@ interface Into {
   readonly kept: boolean;
   readonly groups: Groups;
   readonly through: Sequence;
+  readonly scanMax: number;
 }
 
 interface Groups {
@@ -140,21 +149,28 @@ async function addEvents(
   account: Account,
   meter: Meter,
   range: Range,
-  { keys, kept, groups, through }: Into,
+  { keys, kept, groups, through, scanMax }: Into,
 ): Promise<void> {
   let scanned = 0;
   const before = { timeMs: range.endMs, sequence: 0 };
-  await readEvents(core, account, range.startMs, before, ({ entry, place, crc, correction }) => {
-    if (++scanned > limits.scanEvents) throw tooManyEvents();
-    if (entry.meter !== meter.key || place.sequence > through) return 'more';
-    if (correction !== undefined && correctedBy(core, correction) <= through) return 'more';
-    // Under the labels that the totals have it under: some may stand as `other`.
-    const labels = new Map(kept ? entry.rollup : entry.labels);
-    const { cell } = groups.at(project(keys, labels));
-    const [first = 0, second = 0] = eventIdKey(entry.orgId, entry.eventId);
-    addEvent(cell, entry, place.sequence, (first ^ crc) >>> 0, (second + crc) >>> 0);
-    return 'more';
-  });
+  await readEvents(
+    core,
+    account,
+    range.startMs,
+    before,
+    ({ entry: of, place, crc, correction }) => {
+      if (++scanned > scanMax) throw tooManyEvents();
+      const entry = meter.key === SPEND ? spendEntry(of) : of;
+      if (entry?.meter !== meter.key || place.sequence > through) return 'more';
+      if (correction !== undefined && correctedBy(core, correction) <= through) return 'more';
+      // Under the labels that the totals have it under: some may stand as `other`.
+      const labels = new Map(kept ? entry.rollup : entry.labels);
+      const { cell } = groups.at(project(keys, labels));
+      const [first = 0, second = 0] = eventIdKey(entry.orgId, entry.eventId);
+      addEvent(cell, entry, place.sequence, (first ^ crc) >>> 0, (second + crc) >>> 0);
+      return 'more';
+    },
+  );
 }
 
 /** The entry that took an event back. */
@@ -176,9 +192,10 @@ async function carryLevels(
   meter: Meter,
   endMs: EpochMs,
   begun: Map<string, LatestLevel>,
-  { keys, kept, groups, through }: Into,
+  { keys, kept, groups, through, scanMax }: Into,
 ): Promise<void> {
-  const latest = await latestLevels(core, account, meter, endMs, begun, through);
+  const until = { through, scanMax };
+  const latest = await latestLevels(core, account, meter, endMs, begun, until);
   for (const { level, labelSet } of latest.values()) {
     const labels =
       kept && labelSet !== undefined
@@ -215,14 +232,14 @@ async function latestLevels(
   meter: Meter,
   endMs: EpochMs,
   latest: Map<string, LatestLevel>,
-  through: Sequence,
+  { through, scanMax }: Pick<Into, 'through' | 'scanMax'>,
 ): Promise<Map<string, LatestLevel>> {
   const gridMs = Math.floor(endMs / QUARTER_MS) * QUARTER_MS;
   if (gridMs === endMs) return latest;
   const before = { timeMs: endMs, sequence: 0 };
   let scanned = 0;
   await readEvents(core, account, gridMs, before, ({ entry, place, correction }) => {
-    if (++scanned > limits.scanEvents) throw tooManyEvents();
+    if (++scanned > scanMax) throw tooManyEvents();
     if (entry.meter !== meter.key || place.sequence > through) return 'more';
     if (correction !== undefined && correctedBy(core, correction) <= through) return 'more';
     const level = { ...place, quanta: entry.quanta };

@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { DAY_MS, MINUTE_MS } from '../../src/base/units.js';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/base/units.js';
 import { describe as describeConfig } from '../../src/config.js';
 import { limits } from '../../src/limits.js';
 import { catalogueYaml, configOf, problemsOf } from './given.js';
@@ -29,6 +29,9 @@ test('with nothing given, every setting has its documented default', () => {
     diskReserveBytes: limits.diskReserveBytes,
     checkpointIntervalMs: limits.checkpointIntervalMs,
     scopeIdleMs: limits.scopeIdleMs,
+    invoiceGraceMs: HOUR_MS,
+    invoiceDueMs: 14 * DAY_MS,
+    deliveryRetentionMs: limits.deliveryRetentionMs,
     drainMs: limits.drainMs,
     benchNoop: false,
     catalogueSource: 'built-in',

@@ -317,7 +317,8 @@ async function settle(own: Account, { pick, cents }: Acts['settle']): Promise<vo
 async function amend(own: Account, model: Model, { pick, quantity }: Acts['amend']): Promise<void> {
   const all = model.events.filter(({ meter }) => meter === 'tokens');
   const used = all[pick % Math.max(1, all.length)];
-  if (used === undefined) return;
+  // In a trial an amended event, which changes neither money nor count, is on no invoice.
+  if (used === undefined || onAt(model, used.atMs).trial) return;
   const event_id = `${used.id}x`;
   const event_time = time(new Date(used.atMs).toISOString());
   const replacement = { event_id, meter: 'tokens', quantity: `${quantity}`, event_time };

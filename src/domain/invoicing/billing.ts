@@ -7,7 +7,7 @@
 
 import type { EpochMs, Sequence } from '../../base/units.js';
 import type { TenureDocument } from '../subscriptions/terms.js';
-import type { InvoiceKind, LineKind, MinorText } from './document.js';
+import type { InvoiceKind, LineDocument, LineKind, MinorText } from './document.js';
 
 export interface BillingRecord {
   /** Every usage period that ended by then is invoiced or skipped. */
@@ -37,7 +37,7 @@ export interface UsagePeriodRecord {
   readonly plan: string;
   readonly plan_version: number;
   readonly currency: string;
-  /** The catalogue as of this entry rates it. */
+  /** The catalogue as of this entry rates it: once all of it is billed, for ever. */
   readonly catalogue_sequence: Sequence;
   /** The invoices that bill it, without voided ones. */
   readonly bills: readonly Bill[];
@@ -56,6 +56,9 @@ export interface Bill {
   readonly ranges: readonly RangeDocument[];
   /** Usage recorded later is not on it. */
   readonly through_sequence: Sequence;
+  /** What it was rated by. */
+  readonly plan_version: number;
+  readonly catalogue_sequence: Sequence;
   readonly lines: readonly BilledLine[];
 }
 
@@ -66,4 +69,8 @@ export interface BilledLine {
   readonly quantity: string;
   readonly events: number;
   readonly amount: MinorText;
+  /** To be shown where all of it is taken back. */
+  readonly shown: ShownLine;
 }
+
+export type ShownLine = Pick<LineDocument, 'description' | 'unit' | 'dimensions'>;

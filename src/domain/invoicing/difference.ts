@@ -2,7 +2,8 @@
 // the same lines. So parts of a period add up to the whole, and what came late or was corrected is
 // billed once.
 
-import { type Decimal, formatDecimal, subtract } from '../../base/decimal.js';
+import { add, type Decimal, formatDecimal, subtract } from '../../base/decimal.js';
+import type { Interval } from '../metering/calendar.js';
 import { decimal } from '../plans/validated.js';
 import type { Bill, BilledLine } from './billing.js';
 import type { LineDocument } from './document.js';
@@ -19,30 +20,37 @@ export interface Difference {
   readonly billed: readonly BilledLine[];
 }
 
-/** `rating` is of everything that the bills before and this one cover. */
-export function differenceTo(bills: readonly Bill[], rating: readonly LineDocument[]): Difference {
+/** `rating` is of everything of the period that the bills before and this one cover. */
+export function differenceTo(
+  bills: readonly Bill[],
+  rating: readonly LineDocument[],
+  period: Interval,
+): Difference {
   const before = sumsOf(bills);
   const lines: LineDocument[] = [];
   const billed: BilledLine[] = [];
-  const add = (line: LineDocument) => {
+  const take = (line: LineDocument) => {
     const was = before.get(line.key);
     before.delete(line.key);
     const own = was === undefined ? line : less(line, was);
     const isNothing = own.amount === '0' && own.events === 0 && was !== undefined;
     if (isNothing && own.quantity === '0') return;
-    const { key, kind, quantity, events, amount } = own;
-    billed.push({ key, kind, quantity, events, amount });
+    const { key, kind, quantity, events, amount, description, unit, dimensions } = own;
+    const shown = { description, unit, dimensions };
+    billed.push({ key, kind, quantity, events, amount, shown });
     // The proof is of all that was rated, of which this line is the part not billed before.
     lines.push({ ...own, events: line.events });
   };
-  for (const line of rating) add(line);
-  const template = rating[0];
+  for (const line of rating) take(line);
+  // A line that the rating has no more is taken back whole.
   for (const [key, was] of before) {
-    if (was.amount === 0n || template === undefined) continue;
-    const last = lastOf(bills, key);
-    // A line that the rating has no more is taken back whole.
-    billed.push({ ...last, quantity: '', events: -was.events, amount: `${-was.amount}` });
-    lines.push(takenBack(template, last, -was.amount));
+    const quantity = was.quantity === undefined ? '' : formatDecimal(negated(was.quantity));
+    const isGone = quantity === '' || quantity === '0';
+    if (was.amount === 0n && was.events === 0 && isGone) continue;
+    const taken = { quantity, events: -was.events, amount: `${-was.amount}` };
+    const own = { ...lastOf(bills, key), ...taken };
+    billed.push(own);
+    lines.push(takenBack(own, period));
   }
   return { lines, billed };
 }
@@ -55,9 +63,8 @@ function sumsOf(bills: readonly Bill[]): Map<string, Sum> {
     sum.events += events;
     if (quantity !== '') {
       const own = decimal(quantity.replace('-', ''));
-      const signed = quantity.startsWith('-') ? { ...own, units: -own.units } : own;
-      const total = sum.quantity ?? { units: 0n, scale: 0 };
-      sum.quantity = subtract(total, { ...signed, units: -signed.units });
+      const signed = quantity.startsWith('-') ? negated(own) : own;
+      sum.quantity = add(sum.quantity ?? { units: 0n, scale: 0 }, signed);
     }
     sums.set(key, sum);
   }
@@ -78,23 +85,31 @@ function lastOf(bills: readonly Bill[], key: string): BilledLine {
   return all.findLast((line) => line.key === key) as BilledLine;
 }
 
+function negated({ units, scale }: Decimal): Decimal {
+  return { units: -units, scale };
+}
+
 function takenBack(
-  template: LineDocument,
-  { key, kind }: BilledLine,
-  amount: bigint,
+  { key, kind, quantity, amount, shown }: BilledLine,
+  { startMs, endMs }: Interval,
 ): LineDocument {
   const [meter = ''] = key.split('\u0003');
-  const nothing = { first_sequence: 0, last_sequence: 0, events: 0, hash: '', price: null };
   return {
-    ...template,
-    ...nothing,
+    ...shown,
     kind,
     key,
     meter,
-    description: `${meter} (taken back)`,
-    quantity: '',
-    unit: '',
-    dimensions: {},
-    amount: `${amount}`,
+    quantity,
+    price: null,
+    amount,
+    start_ms: startMs,
+    end_ms: endMs,
+    first_sequence: 0,
+    last_sequence: 0,
+    events: 0,
+    hash: '',
+    unpriced: false,
+    reason: '',
+    original_invoice_id: '',
   };
 }

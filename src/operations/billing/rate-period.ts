@@ -73,7 +73,8 @@ function sourceOf(core: Core, orgId: string): UsageSource {
   if (account === undefined) return NO_USAGE;
   return {
     isUsed: (meter) => core.fold.meterAccount(account, meter).series.lastMs > 0,
-    begin: (meter, range) => beginUsage(core, account, meter, range, meter.rollupKeys),
+    // Whatever lies at an edge has to be billed.
+    begin: (meter, range) => beginUsage(core, account, meter, range, meter.rollupKeys, Infinity),
   };
 }
 

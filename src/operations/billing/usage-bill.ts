@@ -62,14 +62,14 @@ export async function billUsage(
   let isEmpty = true;
   for (const part of parts) {
     const rating = await part.rating.finish();
-    const { lines: own, billed } = differenceTo(billsOf(part), rating);
+    const { lines: own, billed } = differenceTo(billsOf(part), rating, part.period);
     lines.push(...own);
     if (!isNothing(billed)) isEmpty = false;
     changes.push((id) => periodChange(account, part, billOf(id, part, billed)));
   }
   for (const part of lateParts) {
     const bills = billsOf(part);
-    const difference = differenceTo(bills, await part.rating.finish());
+    const difference = differenceTo(bills, await part.rating.finish(), part.period);
     if (isNothing(difference.billed)) continue;
     isEmpty = false;
     lines.push(...lateLines(difference, bills[0]?.invoice_id ?? ''));
@@ -124,9 +124,7 @@ async function changedPeriods(
   if (startMs >= endMs) return [];
   const billed = new Set(own.map(({ period }) => period.startMs));
   const changed = await periodsOf(core, account, { startMs, endMs });
-  return changed.filter(({ period, stored }) => {
-    return !billed.has(period.startMs) && (stored?.value.voided.length ?? 0) === 0;
-  });
+  return changed.filter(({ period }) => !billed.has(period.startMs));
 }
 
 function beginPart(core: Core, account: AccountState, known: Known, range: Interval): Part {
@@ -135,26 +133,35 @@ function beginPart(core: Core, account: AccountState, known: Known, range: Inter
   const own = overlap(period, range);
   const added = own === undefined ? [] : without(own, covered);
   const ranges = joinRanges([...covered, ...added]);
-  const catalogue = stored === undefined ? catalogueOf(core) : catalogueAsOf(core, stored.value);
-  const plan =
-    stored === undefined ? planOf(core, account, period.startMs) : planIn(catalogue, stored.value);
+  const isFixed = stored !== undefined && isFixedBy(stored.value);
+  const catalogue = isFixed ? catalogueAsOf(core, stored.value) : catalogueOf(core);
+  const plan = isFixed ? planIn(catalogue, stored.value) : planOf(core, account, period.startMs);
   const isAll = isWhole(period, ranges);
   const rating = beginRating(core, ratedOf(account, period, ranges, isAll, catalogue, plan));
   return { period, stored, added, catalogue, plan, rating };
 }
 
-/** A period that nothing was used in has no record: all of it is billed late. */
+/** All of a closed period that no voided invoice had: what was billed, and what had no usage. */
 function beginLate(core: Core, account: AccountState, known: Known): Part {
   const { stored } = known;
   if (stored === undefined) return beginPart(core, account, known, known.period);
   const { value } = stored;
   const period = periodOf(value);
-  const catalogue = catalogueAsOf(core, value);
-  const plan = planIn(catalogue, value);
-  const ranges = coveredBy(value);
+  const covered = coveredBy(value);
+  const added = without(period, [...covered, ...value.voided.map(toInterval)]);
+  const isFixed = isFixedBy(value);
+  const catalogue = isFixed ? catalogueAsOf(core, value) : catalogueOf(core);
+  const plan = isFixed ? planIn(catalogue, value) : planOf(core, account, period.startMs);
+  const ranges = joinRanges([...covered, ...added]);
   const isAll = isWhole(period, ranges);
   const rating = beginRating(core, ratedOf(account, period, ranges, isAll, catalogue, plan));
-  return { period, stored, added: [], catalogue, plan, rating };
+  return { period, stored, added, catalogue, plan, rating };
+}
+
+/** Whether all of it was billed: what it was rated by then rates it for ever. */
+function isFixedBy(value: UsagePeriodRecord): boolean {
+  const voided = value.voided.map(toInterval);
+  return isWhole(periodOf(value), [...coveredBy(value), ...voided]);
 }
 
 function ratedOf(
@@ -202,13 +209,25 @@ function billsOf({ stored }: Part): readonly Bill[] {
   return stored?.value.bills ?? [];
 }
 
-function billOf(invoiceId: string, { added, rating }: Part, lines: Bill['lines']): Bill {
-  const ranges = added.map(toRange);
-  return { invoice_id: invoiceId, ranges, through_sequence: rating.through, lines };
+function billOf(invoiceId: string, part: Part, lines: Bill['lines']): Bill {
+  const { added, rating, plan } = part;
+  return {
+    invoice_id: invoiceId,
+    ranges: added.map(toRange),
+    through_sequence: rating.through,
+    plan_version: plan.version,
+    catalogue_sequence: ratedBy(part),
+    lines,
+  };
+}
+
+function ratedBy({ stored, rating }: Part): Sequence {
+  const isFixed = stored !== undefined && isFixedBy(stored.value);
+  return isFixed ? stored.value.catalogue_sequence : rating.through;
 }
 
 function periodChange({ orgId }: AccountState, part: Part, bill: Bill): Change {
-  const { period, stored, plan, rating, added } = part;
+  const { period, stored, plan, added } = part;
   const before = stored?.value;
   const left = (before?.voided ?? []).flatMap((range) => without(toInterval(range), added));
   const value: UsagePeriodRecord = {
@@ -220,7 +239,7 @@ function periodChange({ orgId }: AccountState, part: Part, bill: Bill): Change {
     plan: plan.id,
     plan_version: plan.version,
     currency: plan.currency,
-    catalogue_sequence: before?.catalogue_sequence ?? rating.through,
+    catalogue_sequence: ratedBy(part),
     bills: [...(before?.bills ?? []), bill],
     voided: left.map(toRange),
   };

@@ -70,7 +70,7 @@ export function openProof(records: Records): Proof {
     const span = { startMs: value.start_ms, endMs: value.end_ms };
     const ratings = value.bills.map((bill, i) => {
       const source = sourceOf(orgId).upTo(bill.through_sequence);
-      const catalogue = catalogueOf(value.catalogue_sequence);
+      const catalogue = catalogueOf(bill.catalogue_sequence);
       return { bill, rating: ratingOf(orgId, value, i, catalogue, source) };
     });
     const own = periods.get(orgId) ?? [];
@@ -138,7 +138,8 @@ function ratingOf(
   const period = { startMs: value.start_ms, endMs: value.end_ms };
   const covered = value.bills.slice(0, place + 1).flatMap(({ ranges }) => ranges.map(toInterval));
   const ranges = joinRanges(covered);
-  const through = (value.bills[place] as Bill).through_sequence;
+  const bill = value.bills[place] as Bill;
+  const through = bill.through_sequence;
   return beginRatingFrom(
     source,
     {
@@ -150,7 +151,7 @@ function ratingOf(
       trial: value.tenure.trial,
       zone: value.tenure.zone,
       catalogue,
-      plan: catalogue.plan(value.plan, value.plan_version) ?? catalogue.defaultPlan,
+      plan: catalogue.plan(value.plan, bill.plan_version) ?? catalogue.defaultPlan,
     },
     through,
   );
