@@ -51,6 +51,7 @@ export async function getInvoice(
     range,
     baseMs: range.endMs,
     late: 'with late usage',
+    again: false,
     adjustments: [],
   });
   return answer(core, toInvoice(documentOf(core, billed, '', null), ''));

@@ -125,8 +125,6 @@ export interface InvoiceDocument {
     readonly credit_grant_id: string;
     readonly amount: MinorText;
   }[];
-  /** Base price and seats that are on it: voided, they are due again. */
-  readonly base_service: { readonly start_ms: EpochMs; readonly end_ms: EpochMs } | null;
   /** Counts the times that it was computed or changed. */
   readonly revision: number;
   readonly provider_id: string;

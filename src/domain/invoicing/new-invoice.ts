@@ -21,14 +21,12 @@ export interface NewInvoice {
   readonly customer: PartyDocument | null;
   readonly seller: PartyDocument | null;
   readonly through: Sequence;
-  /** Base price and seats that are on it. */
-  readonly baseService: Interval | undefined;
   /** Null for a preview. */
   readonly createdMs: EpochMs | null;
 }
 
 export function newInvoice(given: NewInvoice): InvoiceDocument {
-  const { baseService, period } = given;
+  const { period } = given;
   return {
     invoice_id: given.invoiceId,
     number: '',
@@ -60,10 +58,6 @@ export function newInvoice(given: NewInvoice): InvoiceDocument {
     state_reason: '',
     credit_note_ids: [],
     credits_used: [],
-    base_service:
-      baseService === undefined
-        ? null
-        : { start_ms: baseService.startMs, end_ms: baseService.endMs },
     revision: given.createdMs === null ? 0 : 1,
     provider_id: '',
     through_sequence: given.through,

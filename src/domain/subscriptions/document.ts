@@ -1,6 +1,7 @@
 // A subscription as the ledger keeps it.
 
 import type { EpochMs } from '../../base/units.js';
+import type { LineDocument } from '../invoicing/document.js';
 import type { BillingInterval } from './period.js';
 
 /** CANCELLED: ended by a cancellation. EXPIRED: a trial that nothing followed. */
@@ -40,8 +41,8 @@ export interface SubscriptionRecord {
   readonly payment_method: string;
   /** Base price and seats are invoiced up to here. */
   readonly base_billed_to_ms: EpochMs;
-  /** Base periods before that whose invoice was voided: due again where somebody asks. */
-  readonly base_voided: readonly { readonly start_ms: EpochMs; readonly end_ms: EpochMs }[];
+  /** What invoices before that had and were voided with: due again where somebody asks. */
+  readonly base_voided: readonly VoidedBase[];
   /** When a cancellation takes effect; null where none is planned. */
   readonly cancel_at_ms: EpochMs | null;
   /** When it was asked for. */
@@ -51,10 +52,19 @@ export interface SubscriptionRecord {
   /** A change that waits for the end of the base period. */
   readonly pending: PendingChange | null;
   readonly suspend_reason: string;
+  /** SUSPENDED in its trial: it goes on, and ends as any. */
+  readonly suspended_in_trial?: boolean;
   readonly metadata: Readonly<Record<string, string>>;
   readonly provider_id: string;
   readonly created_ms: EpochMs;
   readonly updated_ms: EpochMs;
+}
+
+/** Base price on a voided invoice, line by line. */
+export interface VoidedBase {
+  /** End of the invoice's period: asked for anew, it is on that one. */
+  readonly due_ms: EpochMs;
+  readonly lines: readonly LineDocument[];
 }
 
 export interface PendingChange {

@@ -127,6 +127,7 @@ async function previewOf(core: Core, account: AccountState, range: Interval): Pr
     range,
     baseMs: isPeriod ? range.endMs : undefined,
     late: isPeriod ? 'with late usage' : 'range only',
+    again: false,
     adjustments: [],
   };
   const { total, currency } = documentOf(core, await compose(core, account, of), '', null);

@@ -4,9 +4,10 @@
 import type { EpochMs } from '../../base/units.js';
 import type { SubscriptionRecord } from '../../domain/subscriptions/document.js';
 import type { Core } from '../core.js';
+import { chargeNow } from '../subscriptions/charge.js';
 import { endedAt, endingChanges } from '../subscriptions/end-subscription.js';
 import { type AccountState, readAccount } from './account-state.js';
-import { planOf } from './base-bill.js';
+import { planOf, settledBase, soldPlanOf } from './base-bill.js';
 
 const ACTOR = 'billing';
 
@@ -18,20 +19,25 @@ export async function advanceSubscription(core: Core, orgId: string): Promise<Ep
   const atMs = core.clock.wallMs();
   const next = nextState(core, account, subscription.value, atMs);
   if (next === undefined) return changesMs(subscription.value);
-  await core.ledger.commit({
-    atMs,
-    actor: ACTOR,
-    action: next.action,
-    orgId,
-    reason: '',
-    changes: () => endingChanges(account, subscription, next, atMs),
-  });
+  const changes = endingChanges(account, subscription, next, atMs);
+  const plan = soldPlanOf(core, next.value);
+  const { lines } = next;
+  const charge = { kind: 'RECURRING' as const, lines, plan, atMs, changes };
+  const planned = await chargeNow(core, account, charge);
+  const common = { atMs, actor: ACTOR, action: next.action, orgId, reason: '' };
+  await core.ledger.commit({ ...common, ...planned });
   // Also where somebody else was faster: what holds now is read anew.
   return atMs;
 }
 
-function changesMs({ state, trial_end_ms, cancel_at_ms }: SubscriptionRecord): EpochMs {
-  const trialMs = state === 'TRIALING' ? (trial_end_ms ?? Infinity) : Infinity;
+/** Also while it is suspended. */
+function isTrialing({ state, suspended_in_trial }: SubscriptionRecord): boolean {
+  return state === 'TRIALING' || (state === 'SUSPENDED' && suspended_in_trial === true);
+}
+
+function changesMs(value: SubscriptionRecord): EpochMs {
+  const { trial_end_ms, cancel_at_ms } = value;
+  const trialMs = isTrialing(value) ? (trial_end_ms ?? Infinity) : Infinity;
   return Math.min(trialMs, cancel_at_ms ?? Infinity);
 }
 
@@ -39,12 +45,23 @@ function nextState(core: Core, account: AccountState, value: SubscriptionRecord,
   const { terms } = account;
   const { cancel_at_ms: cancelMs, trial_end_ms: trialEndMs } = value;
   if (cancelMs !== null && cancelMs <= atMs) {
-    const ended = { ...value, state: 'CANCELLED' as const, ended_ms: cancelMs };
-    return { action: 'subscriptions.end', value: ended, terms };
+    // What began before it and was not charged yet: the server may have been down.
+    const { value: charged, lines } = settledBase(core, value, cancelMs);
+    const ended = { ...charged, state: 'CANCELLED' as const, ended_ms: cancelMs };
+    return { action: 'subscriptions.end', value: ended, terms, lines };
   }
-  if (value.state !== 'TRIALING' || trialEndMs === null || trialEndMs > atMs) return undefined;
+  if (!isTrialing(value) || trialEndMs === null || trialEndMs > atMs) return undefined;
   const paid = value.payment_method !== '' || !planOf(core, value).requires_payment_method;
-  if (paid) return { action: 'trials.end', value: { ...value, state: 'ACTIVE' as const }, terms };
+  if (paid) {
+    const state = value.state === 'TRIALING' ? ('ACTIVE' as const) : value.state;
+    const active = { ...value, state, suspended_in_trial: false };
+    return { action: 'trials.end', value: active, terms, lines: [] };
+  }
   const expired = { ...value, state: 'EXPIRED' as const, ended_ms: trialEndMs };
-  return { action: 'trials.expire', value: expired, terms: endedAt(account, trialEndMs) };
+  return {
+    action: 'trials.expire',
+    value: expired,
+    terms: endedAt(account, trialEndMs),
+    lines: [],
+  };
 }

@@ -18,7 +18,7 @@ import { create, put } from '../change.js';
 import { type Core, catalogueOf } from '../core.js';
 import { listAll } from '../paging.js';
 import { type AccountState, NOT_BILLED } from './account-state.js';
-import { type BaseBill, billBase, NO_BASE } from './base-bill.js';
+import { type BaseBill, billBase, billVoidedBase, NO_BASE } from './base-bill.js';
 import { billUsage, type UsageBill } from './usage-bill.js';
 
 export interface Billed {
@@ -37,15 +37,30 @@ export interface Billing {
   /** Base periods that have begun by then are charged; undefined: none. */
   readonly baseMs: EpochMs | undefined;
   readonly late: 'with late usage' | 'range only';
+  /** Asked for: with the base price that a voided invoice of this period had. */
+  readonly again: boolean;
   readonly adjustments: readonly LineDocument[];
 }
 
 export async function compose(core: Core, account: AccountState, of: Billing): Promise<Billed> {
   const { kind, range, adjustments } = of;
+  const again = of.again ? await billVoidedBase(core, account, range.endMs) : NONE_VOIDED;
+  const live = again.changed.get(account.subscription?.id ?? '') ?? account.subscription;
   const usage = await billUsage(core, account, range, of.late);
-  const base = of.baseMs === undefined ? NO_BASE : billBase(core, account.subscription, of.baseMs);
-  return { account, kind, range, usage, base, adjustments };
+  const base = of.baseMs === undefined ? NO_BASE : billBase(core, live, of.baseMs);
+  const isLiveChanged = base.changes.length > 0;
+  const changed = [...again.changed.values()]
+    .filter(({ id }) => !(isLiveChanged && id === live?.id))
+    .map((stored) => put('subscription', account.orgId, stored.id, stored, stored.value));
+  const all = {
+    ...base,
+    lines: [...again.lines, ...base.lines],
+    changes: [...changed, ...base.changes],
+  };
+  return { account, kind, range, usage, base: all, adjustments };
 }
+
+const NONE_VOIDED: Awaited<ReturnType<typeof billVoidedBase>> = { lines: [], changed: new Map() };
 
 export function linesOf({ usage, base, adjustments }: Billed): readonly LineDocument[] {
   return [...usage.lines, ...base.lines, ...adjustments];
@@ -63,7 +78,7 @@ export function documentOf(
   invoiceId: string,
   createdMs: EpochMs | null,
 ): InvoiceDocument {
-  const { account, kind, range, usage, base } = billed;
+  const { account, kind, range, usage } = billed;
   const { plan } = usage;
   const organisation = account.stored.organisation?.value;
   const own = organisation?.tax_rates ?? [];
@@ -82,7 +97,6 @@ export function documentOf(
     customer: organisation?.party ?? null,
     seller: catalogueOf(core).settings.seller ?? null,
     through: createdMs === null ? lastOf(linesOf(billed)) : usage.through,
-    baseService: base.service,
     createdMs,
   });
 }

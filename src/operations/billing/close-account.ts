@@ -69,6 +69,7 @@ async function closeStep(core: Core, account: AccountState, step: Step): Promise
     range: step.range,
     baseMs: step.atMs,
     late: step.period === undefined ? 'range only' : 'with late usage',
+    again: false,
     adjustments,
   };
   const billed = await compose(core, account, of);

@@ -264,6 +264,7 @@ function billingOf(kind: InvoiceKind, range: Interval, draft: StoredInvoice | un
     range,
     baseMs: isManual ? undefined : range.endMs,
     late: isManual ? 'range only' : 'with late usage',
+    again: !isManual,
     adjustments,
   };
 }

@@ -3,7 +3,7 @@
 
 import type { VoidInvoiceRequest } from '../../../generated/ts/tollgate/v1/invoice_service.js';
 import type { UsagePeriodRecord } from '../../domain/invoicing/billing.js';
-import type { InvoiceDocument } from '../../domain/invoicing/document.js';
+import type { InvoiceDocument, LineKind } from '../../domain/invoicing/document.js';
 import type { Change, Stored } from '../../ledger/ledger.js';
 import { NOT_BILLED, readAccount } from '../billing/account-state.js';
 import { put } from '../change.js';
@@ -68,12 +68,15 @@ function without({ value }: Stored<'usage_period'>, invoiceId: string): UsagePer
   };
 }
 
+const BASE_KINDS: readonly LineKind[] = ['PLAN_BASE', 'SEAT', 'PRORATION'];
+
 async function baseDueAgain(core: Core, invoice: InvoiceDocument): Promise<readonly Change[]> {
-  const { org_id: orgId, subscription_id: id, base_service: service } = invoice;
-  if (service === null || id === '') return [];
+  const { org_id: orgId, subscription_id: id, period_end_ms: due_ms } = invoice;
+  const lines = invoice.lines.filter(({ kind }) => BASE_KINDS.includes(kind));
+  if (lines.length === 0 || id === '') return [];
   const stored = await core.ledger.get('subscription', orgId, id);
   if (stored === undefined) return [];
-  const base_voided = [...stored.value.base_voided, service];
+  const base_voided = [...stored.value.base_voided, { due_ms, lines }];
   return [put('subscription', orgId, id, stored, { ...stored.value, base_voided })];
 }
 

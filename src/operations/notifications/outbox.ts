@@ -49,6 +49,11 @@ interface Draft {
   readonly alerts: Map<string, OpenAlerts>;
 }
 
+/** In deliveries: what is open of an organisation may be as large as ten. */
+function weightOf({ deliveries, alerts }: Draft): number {
+  return deliveries.length + 10 * alerts.size;
+}
+
 interface OpenAlerts {
   readonly stored: Stored<'alerts'> | undefined;
   open: readonly AlertDocument[];
@@ -121,7 +126,9 @@ export function openOutbox(core: Core, { uuid, onAlert }: OutboxOptions): Outbox
     const told = endpoints.filter((each) => isTold(each, notice.type, sequence));
     draft.deliveries.push(...deliveriesOf(told, id, notice, core.clock.wallMs()));
     if (alert === undefined) return;
-    if (!endpoints.some((each) => takes(each, 'quota.threshold_resolved'))) return;
+    const isWanted = (each: WebhookEndpointRecord) =>
+      !each.disabled && takes(each, 'quota.threshold_resolved');
+    if (!endpoints.some(isWanted)) return;
     await noteAlert(draft, notice.orgId, { ...alert, notification_id: id });
   }
 
@@ -136,7 +143,7 @@ export function openOutbox(core: Core, { uuid, onAlert }: OutboxOptions): Outbox
     const flush = async (through: OutboxRecord) => {
       const full = draft;
       draft = { deliveries: [], alerts: new Map() };
-      if (full.deliveries.length + full.alerts.size > 0) await commit(full, through);
+      if (weightOf(full) > 0) await commit(full, through);
       else if (through.sequence - restartsAt >= limits.outboxEntries) await commit(full, through);
       else moveTo(through);
     };
@@ -150,7 +157,7 @@ export function openOutbox(core: Core, { uuid, onAlert }: OutboxOptions): Outbox
         if (i < first) continue;
         const id = notificationIdOf(`${uuid} ${sequence} ${crc} ${i}`);
         await draftOne(draft, endpoints, each, sequence, id);
-        if (draft.deliveries.length < DELIVERIES_AT_ONCE) continue;
+        if (weightOf(draft) < DELIVERIES_AT_ONCE) continue;
         await flush({ sequence: sequence - 1, part: i + 1 });
       }
       done = sequence;

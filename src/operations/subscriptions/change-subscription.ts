@@ -10,19 +10,27 @@ import type {
   PreviewSubscriptionChangeRequest,
   PreviewSubscriptionChangeResponse,
 } from '../../../generated/ts/tollgate/v1/subscription_service.js';
+import { divideHalfAway } from '../../base/division.js';
 import { compareFractions, multiplyFractions, ratioOf } from '../../base/fraction.js';
 import type { EpochMs } from '../../base/units.js';
 import { type BaseCharge, baseLines, basePrice } from '../../domain/invoicing/base-lines.js';
 import type { LineDocument } from '../../domain/invoicing/document.js';
 import type { Plan } from '../../domain/plans/catalogue.js';
-import type { SubscriptionRecord } from '../../domain/subscriptions/document.js';
+import type { SubscriptionRecord, VoidedBase } from '../../domain/subscriptions/document.js';
 import { monthsOf } from '../../domain/subscriptions/period.js';
 import { tenuresFrom } from '../../domain/subscriptions/tenures.js';
 import type { TermsDocument } from '../../domain/subscriptions/terms.js';
 import type { Change, Stored } from '../../ledger/ledger.js';
 import { limits } from '../../limits.js';
 import { type AccountState, readAccount } from '../billing/account-state.js';
-import { basePeriodAt, NO_BASE, planOf, wholeBaseAt } from '../billing/base-bill.js';
+import {
+  basePeriodAt,
+  type DueBase,
+  inIntervals,
+  planOf,
+  settledBase,
+  wholeBaseAt,
+} from '../billing/base-bill.js';
 import { termsChange } from '../billing/terms-change.js';
 import { toInvoice } from '../billing/to-invoice.js';
 import { type Committed, change, checkEtag, checkRequestId, etagOf, put } from '../change.js';
@@ -102,6 +110,8 @@ function check(asked: Asked, faults: Faults): void {
 
 interface Decided {
   readonly before: Stored<typeof KIND>;
+  /** Before the change, with everything that was due by then. */
+  readonly settled: DueBase;
   readonly value: SubscriptionRecord;
   readonly plan: Plan;
   readonly terms: TermsDocument;
@@ -118,7 +128,8 @@ async function decide(
   atMs: EpochMs,
 ): Promise<Decided> {
   const before = await findLive(core, account, asked.subscriptionId);
-  const { value } = before;
+  const settled = settledBase(core, before.value, atMs);
+  const { value } = settled;
   if (value.cancel_at_ms !== null) {
     throw failed('SUBSCRIPTION_CANCELLING', 'the subscription is to be cancelled: resume it first');
   }
@@ -135,22 +146,30 @@ async function decide(
   const tenures = account.terms.tenures.filter(
     ({ from_ms }) => from_ms <= atMs || isTrialEnd(value, from_ms),
   );
+  const done = (
+    next: SubscriptionRecord,
+    changed: TermsDocument['tenures'],
+    effectiveMs: EpochMs,
+  ): Decided => {
+    const terms = { ...account.terms, tenures: changed };
+    const after = { ...account, terms, subscription: { ...before, value: next } };
+    const isNow = effectiveMs === atMs;
+    return { before, settled, value: next, plan, terms, account: after, effectiveMs, isNow };
+  };
   if (same && seats === value.seats) {
     if (value.pending === null && paid.payment_method === value.payment_method) throw unchanged();
     const next = { ...paid, pending: null, updated_ms: atMs };
-    return made(account, before, next, plan, { ...account.terms, tenures }, atMs, true);
+    return done(next, tenures, atMs);
   }
   const isNow = isAtOnce(core, value, plan, seats, asked.timing);
   if (!isNow) {
     const pending = { ...wanted, at_ms: endMs };
     const next = { ...paid, pending, updated_ms: atMs };
-    const later = tenureOf({ ...value, ...wanted, ...intervalsOf(plan) }, endMs);
-    const changed = same ? tenures : tenuresFrom(tenures, endMs, [later]);
-    return made(account, before, next, plan, { ...account.terms, tenures: changed }, endMs, false);
+    const later = tenureOf(inIntervals({ ...value, ...wanted }, plan.document, endMs), endMs);
+    return done(next, same ? tenures : tenuresFrom(tenures, endMs, [later]), endMs);
   }
   const next = { ...paid, ...wanted, ...intervalsOf(plan), pending: null, updated_ms: atMs };
-  const changed = same ? tenures : changedTenures(tenures, next, atMs);
-  return made(account, before, next, plan, { ...account.terms, tenures: changed }, atMs, true);
+  return done(next, same ? tenures : changedTenures(tenures, next, atMs), atMs);
 }
 
 function isTrialEnd({ trial_end_ms }: SubscriptionRecord, fromMs: EpochMs): boolean {
@@ -205,26 +224,13 @@ function isAtOnce(
   return compareFractions(monthly(plan.document, seats), now) >= 0;
 }
 
-function made(
-  account: AccountState,
-  before: Stored<typeof KIND>,
-  value: SubscriptionRecord,
-  plan: Plan,
-  terms: TermsDocument,
-  effectiveMs: EpochMs,
-  isNow: boolean,
-): Decided {
-  const after = { ...account, terms, subscription: { ...before, value } };
-  return { before, value, plan, terms, account: after, effectiveMs, isNow };
-}
-
 async function chargeOf(
   core: Core,
   account: AccountState,
   decided: Decided,
   atMs: EpochMs,
 ): Promise<Charge> {
-  const { before, plan, terms, isNow } = decided;
+  const { before, settled, plan, terms, isNow } = decided;
   const proration = isNow ? prorate(core, decided, atMs) : NO_PRORATION;
   const value = { ...decided.value, ...proration.billed };
   const { orgId, stored } = account;
@@ -233,8 +239,8 @@ async function chargeOf(
     ...termsChange(orgId, stored, terms),
     ...(await soldChange(core, plan)),
   ];
-  const { lines } = proration;
-  return { kind: 'PRORATION', lines, base: { ...NO_BASE }, atMs, changes };
+  const lines = [...settled.lines, ...proration.lines];
+  return { kind: 'PRORATION', lines, plan, atMs, changes };
 }
 
 const NO_PRORATION = { lines: [], billed: {} } as const;
@@ -242,15 +248,16 @@ const NO_PRORATION = { lines: [], billed: {} } as const;
 /** Credit for the rest of what was charged, and the new price for the rest of its period. */
 function prorate(
   core: Core,
-  { before, value, plan }: Decided,
+  { settled, value, plan }: Decided,
   atMs: EpochMs,
 ): { readonly lines: readonly LineDocument[]; readonly billed: Partial<SubscriptionRecord> } {
-  const old = before.value;
+  const old = settled.value;
   const isSame =
     old.plan === value.plan && old.plan_version === value.plan_version && old.seats === value.seats;
   const billedToMs = old.base_billed_to_ms;
   // In a trial nothing was charged, and after it the new price is.
-  if (isSame || billedToMs <= atMs) return NO_PRORATION;
+  const inTrial = old.trial_end_ms !== null && atMs < old.trial_end_ms;
+  if (isSame || inTrial || billedToMs <= atMs) return NO_PRORATION;
   const { zone } = value;
   const credit: BaseCharge = {
     plan: planOf(core, old),
@@ -264,10 +271,35 @@ function prorate(
   const whole = wholeBaseAt(value, atMs);
   const charge = { plan: plan.document, seats: value.seats, service, whole, zone };
   const lines = [
-    ...baseLines(credit).map((line) => asProration(line, -1n, 'unused')),
+    ...unvoided(old, baseLines(credit)).map((line) => asProration(line, -1n, 'unused')),
     ...baseLines(charge).map((line) => asProration(line, 1n, 'from now')),
   ];
-  return { lines, billed: { base_billed_to_ms: period.endMs } };
+  const base_voided = old.base_voided.map((each) => upTo(each, atMs));
+  return { lines, billed: { base_billed_to_ms: period.endMs, base_voided } };
+}
+
+/** What a voided invoice had is charged by none: there is nothing to give back. */
+function unvoided(
+  { base_voided }: SubscriptionRecord,
+  lines: readonly LineDocument[],
+): readonly LineDocument[] {
+  const voided = base_voided.flatMap((each) => each.lines);
+  return lines.filter(({ kind, start_ms }) => {
+    const isIn = (line: LineDocument) => line.start_ms <= start_ms && start_ms < line.end_ms;
+    return !voided.some((line) => line.kind === kind && isIn(line));
+  });
+}
+
+/** What of it lies after a change is charged with that. */
+function upTo(voided: VoidedBase, atMs: EpochMs): VoidedBase {
+  const lines = voided.lines.flatMap((line): readonly LineDocument[] => {
+    if (line.end_ms <= atMs) return [line];
+    if (line.start_ms >= atMs) return [];
+    const length = BigInt(line.end_ms - line.start_ms);
+    const kept = BigInt(line.amount) * BigInt(atMs - line.start_ms);
+    return [{ ...line, end_ms: atMs, amount: `${divideHalfAway(kept, length)}` }];
+  });
+  return { ...voided, lines };
 }
 
 function asProration(line: LineDocument, sign: bigint, what: string): LineDocument {

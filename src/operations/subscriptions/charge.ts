@@ -2,20 +2,19 @@
 
 import type { EpochMs } from '../../base/units.js';
 import type { InvoiceKind, LineDocument } from '../../domain/invoicing/document.js';
+import type { Plan } from '../../domain/plans/catalogue.js';
 import type { Change } from '../../ledger/ledger.js';
 import type { AccountState } from '../billing/account-state.js';
-import { type BaseBill, NO_BASE } from '../billing/base-bill.js';
+import { NO_BASE } from '../billing/base-bill.js';
 import { type Billed, closingOf, documentOf } from '../billing/bill.js';
 import type { Planned } from '../change.js';
 import type { Core } from '../core.js';
-import { catalogueOf } from '../core.js';
-import { planAt } from '../rules.js';
 
 export interface Charge {
   readonly kind: InvoiceKind;
   readonly lines: readonly LineDocument[];
-  /** What of the base price is on it. */
-  readonly base: BaseBill;
+  /** What the subscription is on. */
+  readonly plan: Plan;
   readonly atMs: EpochMs;
   /** What is committed besides. */
   readonly changes: readonly Change[];
@@ -51,8 +50,7 @@ export function previewCharge(core: Core, account: AccountState, charge: Charge)
 
 /** Of no usage: it has its time and no length. */
 function billedOf(core: Core, account: AccountState, charge: Charge): Billed {
-  const { kind, lines, base, atMs } = charge;
-  const plan = planAt(catalogueOf(core), account.terms, atMs);
+  const { kind, lines, plan, atMs } = charge;
   const subscriptionId = account.subscription?.id ?? '';
   return {
     account,
@@ -67,7 +65,7 @@ function billedOf(core: Core, account: AccountState, charge: Charge): Billed {
       isEmpty: true,
     },
     // The record of the subscription is among the other changes.
-    base: { ...NO_BASE, service: base.service },
+    base: NO_BASE,
     adjustments: lines,
   };
 }

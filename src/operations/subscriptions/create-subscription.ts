@@ -173,7 +173,7 @@ async function planned(
     ...(await soldChange(core, plan)),
   ];
   const subscribed = { ...account, terms: next, subscription: unmade };
-  return chargeNow(core, subscribed, { kind: 'RECURRING', lines: base.lines, base, atMs, changes });
+  return chargeNow(core, subscribed, { kind: 'RECURRING', lines: base.lines, plan, atMs, changes });
 }
 
 function replyOf(core: Core, changed: Committed): CreateSubscriptionResponse {

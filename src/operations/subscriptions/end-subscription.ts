@@ -7,17 +7,20 @@ import type {
   SuspendSubscriptionRequest,
 } from '../../../generated/ts/tollgate/v1/subscription_service.js';
 import type { EpochMs } from '../../base/units.js';
+import type { LineDocument } from '../../domain/invoicing/document.js';
 import type { SubscriptionRecord } from '../../domain/subscriptions/document.js';
 import { tenuresFrom } from '../../domain/subscriptions/tenures.js';
 import { type TermsDocument, unsubscribed } from '../../domain/subscriptions/terms.js';
 import type { Change, Stored } from '../../ledger/ledger.js';
 import { type AccountState, readAccount } from '../billing/account-state.js';
+import { settledBase, soldPlanOf } from '../billing/base-bill.js';
 import { termsChange } from '../billing/terms-change.js';
 import { change, checkEtag, checkRequestId, put } from '../change.js';
 import { checkReason } from '../checks.js';
 import type { Answer, Core } from '../core.js';
 import { checkId, checkOrgId, createFaults, refuseFaults } from '../parse.js';
-import { failed, findLive } from './parts.js';
+import { chargeNow } from './charge.js';
+import { failed, findLive, tenureOf } from './parts.js';
 import { basePeriod, toSubscription } from './to-subscription.js';
 
 const KIND = 'subscription';
@@ -37,6 +40,8 @@ interface Call {
 interface Next {
   readonly value: SubscriptionRecord;
   readonly terms: TermsDocument;
+  /** Base price that was due before it. */
+  readonly lines?: readonly LineDocument[];
 }
 
 type Decide = (account: AccountState, value: SubscriptionRecord, atMs: EpochMs) => Next;
@@ -46,18 +51,19 @@ export function cancelSubscription(
   request: CancelSubscriptionRequest,
 ): Promise<Answer<Reply>> {
   const isNow = request.timing === ChangeTiming.CHANGE_TIMING_NOW;
-  return changeLive(core, 'subscriptions.cancel', request, 0, (account, value, atMs) => {
-    const endMs = isNow ? atMs : basePeriod(value, atMs).endMs;
-    if (!isNow && value.cancel_at_ms !== null) return { value, terms: account.terms };
+  return changeLive(core, 'subscriptions.cancel', request, 0, (account, before, atMs) => {
+    if (!isNow && before.cancel_at_ms !== null) return { value: before, terms: account.terms };
+    const endMs = isNow ? atMs : basePeriod(before, atMs).endMs;
+    // A period is charged up to its end: that of now, where nothing of it was charged yet.
+    const { value, lines } = settledBase(core, { ...before, cancel_at_ms: endMs }, atMs);
     const cancelled = {
       ...value,
-      cancel_at_ms: endMs,
       cancelled_ms: atMs,
       cancel_reason: request.reason,
       pending: null,
     };
     const ended = { ...cancelled, state: 'CANCELLED' as const, ended_ms: atMs };
-    return { value: isNow ? ended : cancelled, terms: endedAt(account, endMs) };
+    return { value: isNow ? ended : cancelled, terms: endedAt(account, endMs), lines };
   });
 }
 
@@ -65,23 +71,26 @@ export function resumeSubscription(
   core: Core,
   request: ResumeSubscriptionRequest,
 ): Promise<Answer<Reply>> {
-  return changeLive(core, 'subscriptions.resume', request, 0, (account, value) => {
+  return changeLive(core, 'subscriptions.resume', request, 0, (account, value, atMs) => {
     const isSuspended = value.state === 'SUSPENDED';
     const { cancel_at_ms: cancelMs } = value;
     if (!isSuspended && cancelMs === null) {
       throw failed('NOTHING_TO_RESUME', 'it is neither suspended nor to be cancelled');
     }
+    if (cancelMs !== null && cancelMs <= atMs) {
+      throw failed('SUBSCRIPTION_ENDED', 'its cancellation has taken effect: subscribe anew');
+    }
     const { terms, stored } = account;
-    const tenures =
-      cancelMs === null ? terms.tenures : terms.tenures.filter(({ from_ms }) => from_ms < cancelMs);
+    const tenures = cancelMs === null ? terms.tenures : goingOn(terms.tenures, value, cancelMs);
     const suspended = stored.organisation?.value.suspended ?? false;
     const resumed = { cancel_at_ms: null, cancelled_ms: null, cancel_reason: '' };
     return {
       value: {
         ...value,
         ...resumed,
-        state: isSuspended ? 'ACTIVE' : value.state,
+        ...(isSuspended ? { state: value.suspended_in_trial ? 'TRIALING' : 'ACTIVE' } : {}),
         suspend_reason: '',
+        suspended_in_trial: false,
       },
       terms: { ...terms, tenures, suspended },
     };
@@ -93,9 +102,25 @@ export function suspendSubscription(
   request: SuspendSubscriptionRequest,
 ): Promise<Answer<Reply>> {
   return changeLive(core, 'subscriptions.suspend', request, 1, ({ terms }, value) => ({
-    value: { ...value, state: 'SUSPENDED', suspend_reason: request.reason },
+    value: {
+      ...value,
+      state: 'SUSPENDED',
+      suspend_reason: request.reason,
+      suspended_in_trial: value.state === 'TRIALING' || value.suspended_in_trial === true,
+    },
     terms: { ...terms, suspended: true },
   }));
+}
+
+/** As if it had not been cancelled: what followed a trial follows it again. */
+function goingOn(
+  tenures: TermsDocument['tenures'],
+  value: SubscriptionRecord,
+  cancelMs: EpochMs,
+): TermsDocument['tenures'] {
+  const { trial_end_ms: trialEndMs } = value;
+  const own = trialEndMs !== null && trialEndMs >= cancelMs ? [tenureOf(value, trialEndMs)] : [];
+  return tenuresFrom(tenures, cancelMs, own);
 }
 
 /** From then on the organisation is on its own plan, or the default one. */
@@ -146,7 +171,10 @@ function changeLive(
       const before = await findLive(core, account, call.subscriptionId);
       checkEtag(etag, before);
       const next = decide(account, before.value, atMs);
-      return { changes: () => endingChanges(account, before, next, atMs) };
+      const changes = endingChanges(account, before, next, atMs);
+      const { lines = [] } = next;
+      const plan = soldPlanOf(core, next.value);
+      return chargeNow(core, account, { kind: 'RECURRING', lines, plan, atMs, changes });
     },
     reply(changed) {
       core.dues.touch(orgId);

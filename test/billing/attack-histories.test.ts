@@ -1,0 +1,122 @@
+// An accountant's laws, after whatever happened: see test/support/billing-history.ts for what does.
+
+import { rmSync } from 'node:fs';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { runVerify } from '../../src/ops/cli/verify.js';
+import { type Account, account, ORG } from '../support/account.js';
+import { PLANS } from '../support/attack-plans.js';
+import { type Act, act, type Model, newModel, onAt, play } from '../support/billing-history.js';
+import { billedQuantities, bookFaults, coverage, sumOf, usageLines } from '../support/books.js';
+import type { Json } from '../support/cold.js';
+import { temporaryDirectory } from '../support/service.js';
+
+const CENTS: Readonly<Record<string, bigint>> = {
+  free: 10n,
+  basic: 20n,
+  pro: 30n,
+  slow: 40n,
+  month: 100n,
+  year: 100n,
+  trial: 100n,
+};
+
+function recorded({ events }: Model): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const { meter, quantity } of events) sums[meter] = (sums[meter] ?? 0) + quantity;
+  return sums;
+}
+
+/** Each event at the price of what the organisation was on at its time; in a trial nothing. */
+function owed(model: Model): bigint {
+  return model.events.reduce((sum, { meter, quantity, atMs }) => {
+    const { plan, trial } = onAt(model, atMs);
+    return meter !== 'tokens' || trial ? sum : sum + BigInt(quantity) * (CENTS[plan] as bigint);
+  }, 0n);
+}
+
+/** Base price of each subscription is charged once from its start, or its trial's end, without a hole. */
+async function baseFaults(own: Account, invoices: readonly Json[]): Promise<readonly string[]> {
+  const { core } = own.running();
+  const { records } = await core.ledger.list({
+    kind: 'subscription',
+    orgId: ORG,
+    order: 'oldest',
+    limit: 1000,
+  });
+  return records.flatMap(({ id, value }) => {
+    const mine = invoices.filter(({ subscription_id }) => subscription_id === id);
+    const fromMs = value.trial_end_ms ?? value.start_ms;
+    const text = (ms: number) => new Date(ms).toISOString().replace(/T00:00:00.000Z$/, '');
+    const isCharged = value.base_billed_to_ms > fromMs;
+    const expected = isCharged ? [`${text(fromMs)}/${text(value.base_billed_to_ms)} 1`] : [];
+    const found = coverage(mine, 'base');
+    const negative = coverage(mine, 'seats').filter((each) => each.includes(' -'));
+    return [
+      ...(found.join() === expected.join() ? [] : [`base ${found.join()}, not ${expected.join()}`]),
+      ...negative,
+    ];
+  });
+}
+
+async function check(own: Account, model: Model, how: 'on the way' | 'at the end'): Promise<void> {
+  const invoices = await own.invoices();
+  expect(bookFaults(invoices)).toEqual([]);
+  const billed = billedQuantities(invoices);
+  const all = recorded(model);
+  if (how === 'on the way') {
+    for (const [meter, quantity] of Object.entries(billed))
+      expect(quantity).toBeLessThanOrEqual(all[meter] ?? 0);
+    return;
+  }
+  expect(billed).toEqual(all);
+  expect(sumOf(usageLines(invoices))).toBe(owed(model));
+  expect(await baseFaults(own, invoices)).toEqual([]);
+}
+
+/** Every invoice is proved from the journal. */
+async function verify(directory: string): Promise<void> {
+  let out = '';
+  const io = { stdout: { write: (text: string) => (out += text) }, stderr: { write: () => true } };
+  const code = await runVerify(['--data-dir', directory, '--json'], io as never);
+  expect(code, out).toBe(0);
+}
+
+async function history(acts: readonly Act[], flags: readonly string[]): Promise<void> {
+  const directory = temporaryDirectory();
+  await account({ yaml: PLANS, from: '2026-01-28T09:00:00Z', flags, directory }, async (own) => {
+    const model = newModel();
+    for (const [i, each] of acts.entries()) {
+      await play(own, model, each);
+      if (i % 10 === 9) await check(own, model, 'on the way');
+    }
+    // Beyond the end of every period that was used in, a quarter too, and its grace.
+    for (let i = 0; i < 3; i++) {
+      await own.advance(47 * 24 * 3_600_000);
+      await own.close();
+    }
+    await check(own, model, 'at the end');
+    const before = await own.invoices();
+    await own.restart();
+    expect(await own.invoices()).toEqual(before);
+  });
+  await verify(directory);
+  rmSync(directory, { recursive: true });
+}
+
+test.each([
+  ['an hour', '1h'],
+  ['none', '0'],
+  ['three days', '3d'],
+])(
+  'with a grace of %s everything is billed once',
+  async (_what, grace) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(act, { minLength: 5, maxLength: 35 }), (acts) => {
+        return history(acts, ['--invoice-grace', grace]);
+      }),
+      { numRuns: 12, interruptAfterTimeLimit: 11_000 },
+    );
+  },
+  120_000,
+);
