@@ -54,6 +54,8 @@ export const limits = {
   featureFlags: 10_000,
   /** Reports over everything that wait for one another: each goes through all organisations. */
   reportsWaiting: 16,
+  /** Of an invoice or preview over a range of its own. */
+  invoiceYears: 100,
   /** Moved to a new version of their plan in one transaction, which must fit one batch. */
   movedSubscriptions: 1000,
 

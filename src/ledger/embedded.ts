@@ -1,6 +1,7 @@
 // The ledger in this process: transactions are journal entries, records a fold over them. Checking
 // and committing are one synchronous step; `commit` then waits until its entry is durable.
 
+import { assert } from '../base/assert.js';
 import type { EpochMs, Sequence } from '../base/units.js';
 import { newOrganisation } from '../domain/organisations/document.js';
 import { BOOKKEEPER, type LedgerEntry, type LedgerWrite } from '../journal/entry.js';
@@ -100,6 +101,8 @@ export function openEmbeddedLedger(options: EmbeddedOptions): Ledger {
     const stale = changes.find(isStale);
     if (stale !== undefined) return { kind: 'stale', record: stale };
     const all = drawn === undefined ? changes : [...changes, drawn];
+    const places = new Set(all.map(({ kind, orgId, id }) => `${kind}\u0004${orgId}\u0004${id}`));
+    assert(places.size === all.length, 'a transaction changes a record once');
     const entry: Omit<LedgerEntry, 'chain'> = {
       kind: 'ledger',
       atMs,

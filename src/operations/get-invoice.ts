@@ -50,7 +50,7 @@ export async function getInvoice(
     kind: 'RECURRING',
     range,
     baseMs: range.endMs,
-    late: 'with late usage',
+    late: { kind: 'own currency' },
     again: false,
     adjustments: [],
   });

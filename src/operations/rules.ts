@@ -141,7 +141,7 @@ function resolve(compiled: CompiledTerms, nowMs: EpochMs, windows: Windows): Rem
     terms,
     compiled,
     document,
-    fromMs: Math.max(span.fromMs, tenure.startMs === 0 ? Number.NEGATIVE_INFINITY : tenure.startMs),
+    fromMs: Math.max(span.fromMs, tenure.startMs),
     untilMs: Math.min(span.untilMs, tenure.endMs),
     meter(meter) {
       let rules = byMeter.get(meter);

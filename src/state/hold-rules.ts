@@ -24,7 +24,7 @@ function addedTo(
 ): readonly HoldCounter[] {
   if (item.aggregation === 'MAX') return [];
   const labels = new Map(item.labels);
-  const value = labels.get(catalogue.meters.get(item.meter)?.dimension ?? '') ?? '';
+  const value = labels.get(catalogue.everyMeter.get(item.meter)?.dimension ?? '') ?? '';
   const common = catalogue.rulesByMeter.get(item.meter) ?? [];
   const own = overrides.map(({ rule }) => rule);
   const added = new Map<string, HoldCounter>();

@@ -10,6 +10,8 @@ import { ask, event } from '../support/requests.js';
 
 const on = (from: string, act: (own: Account) => Promise<void>, ...flags: string[]) =>
   account({ yaml: PLANS, from, flags }, act);
+const withPump = (act: (own: Account) => Promise<void>) =>
+  account({ yaml: PLANS, from: '2026-11-20T00:00:00Z', pump: 'on' }, act);
 const subscribe = (own: Account, plan: string, more: object = {}) =>
   own.subscription('CreateSubscription', { plan, ...more });
 const inZone = (own: Account, time_zone: string) =>
@@ -191,7 +193,7 @@ test('numbers begin anew with the year in which they are drawn, to the milliseco
 
 describe('a clock', () => {
   test('that jumps ahead closes nothing by itself, and after a restart what has ended', () =>
-    on('2026-11-20T00:00:00Z', async (own) => {
+    withPump(async (own) => {
       await own.use(1);
       await expect
         .poll(() => own.running().core.dues.due(own.clock.wallMs()), { timeout: 5000 })
@@ -247,7 +249,7 @@ describe('a downtime of 14 months', () => {
     }));
 
   test('of many organisations is caught up with by the pump alone', () =>
-    on('2026-11-20T00:00:00Z', async (own) => {
+    withPump(async (own) => {
       const orgs = Array.from({ length: 40 }, (_, i) => `org-${i}`);
       for (const orgId of orgs) {
         const events = [event({ orgId, meter: 'tokens', quantity: '7' })];

@@ -8,6 +8,7 @@ import {
   type OrganisationRecord,
   type OverrideRecord,
 } from '../organisations/document.js';
+import type { SubscriptionRecord } from '../subscriptions/document.js';
 import { withFallbackPlan } from '../subscriptions/tenures.js';
 import { NO_TERMS, type TermsDocument, unsubscribed } from '../subscriptions/terms.js';
 import type {
@@ -157,11 +158,17 @@ function importOrganisation(at: Importing, file: OrganisationDocument): void {
     changes.push({ kind: 'organization', orgId: '', id: file.id, value });
     const tenures =
       before === undefined ? [unsubscribed(plan)] : withFallbackPlan(terms.tenures, atMs, plan);
-    next = { ...terms, suspended, tenures };
+    next = { ...terms, suspended: suspended || isSuspended(known, organisation), tenures };
   }
   next = { ...next, overrides: importOverrides(at, file) };
   if (isSame(next, terms)) return;
   changes.push({ kind: 'terms', orgId: file.id, id: '', value: next });
+}
+
+/** By its subscription, which the file knows nothing of. */
+function isSuspended(known: Known, { org_id, subscription_id: id }: OrganisationRecord): boolean {
+  if (id === '') return false;
+  return known.get<SubscriptionRecord>('subscription', org_id, id)?.state === 'SUSPENDED';
 }
 
 function importOverrides(

@@ -16,9 +16,17 @@ export function anchorOf(startMs: EpochMs, day: number, zone: string): Anchor {
   const date = new Date(local);
   const own = date.getUTCDate();
   if (day === 0 || day === own) {
-    const onGrid = Math.floor(local / GRID_MS) * GRID_MS;
-    return { atMs: instantAt(onGrid, zone), day: own, zone };
+    // Taken off the instant and not off the clock, which may show it twice.
+    return { atMs: startMs - (local - Math.floor(local / GRID_MS) * GRID_MS), day: own, zone };
   }
-  const monthMs = Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1);
-  return { atMs: instantAt(monthMs, zone), day, zone };
+  return { atMs: midnightBefore(date, zone), day, zone };
+}
+
+/** A first of the month that has a midnight: where clocks go forward then, the one before has. */
+function midnightBefore(date: Date, zone: string): EpochMs {
+  for (let months = 0; ; months++) {
+    const monthMs = Date.UTC(date.getUTCFullYear(), date.getUTCMonth() - months, 1);
+    const atMs = instantAt(monthMs, zone);
+    if (localTime(atMs, zone) === monthMs) return atMs;
+  }
 }

@@ -38,6 +38,8 @@ export interface SubscriptionRecord {
   readonly zone: string;
   readonly base_interval: BillingInterval;
   readonly usage_interval: BillingInterval;
+  /** Since when it is on its plan; absent: since its start. */
+  readonly plan_since_ms?: EpochMs;
   readonly payment_method: string;
   /** Base price and seats are invoiced up to here. */
   readonly base_billed_to_ms: EpochMs;

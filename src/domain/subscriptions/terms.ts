@@ -60,6 +60,7 @@ export const NO_TERMS: TermsDocument = {
 
 export interface Tenure {
   readonly document: TenureDocument;
+  /** -Infinity for the first one. */
   readonly startMs: EpochMs;
   /** Infinity for the last one. */
   readonly endMs: EpochMs;
@@ -70,7 +71,8 @@ export function tenureAt({ tenures }: Pick<TermsDocument, 'tenures'>, atMs: Epoc
   while (place > 0 && (tenures[place] as TenureDocument).from_ms > atMs) place--;
   const document = tenures[place] as TenureDocument;
   const endMs = tenures[place + 1]?.from_ms ?? Number.POSITIVE_INFINITY;
-  return { document, startMs: document.from_ms, endMs };
+  const startMs = place === 0 ? Number.NEGATIVE_INFINITY : document.from_ms;
+  return { document, startMs, endMs };
 }
 
 /** A stretch of usage that is rated together: tiers and included quantities start at its start. */

@@ -126,7 +126,7 @@ async function previewOf(core: Core, account: AccountState, range: Interval): Pr
     kind: 'RECURRING',
     range,
     baseMs: isPeriod ? range.endMs : undefined,
-    late: isPeriod ? 'with late usage' : 'range only',
+    late: isPeriod ? { kind: 'own currency' } : { kind: 'none' },
     again: false,
     adjustments: [],
   };

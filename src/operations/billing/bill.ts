@@ -19,7 +19,7 @@ import { type Core, catalogueOf } from '../core.js';
 import { listAll } from '../paging.js';
 import { type AccountState, NOT_BILLED } from './account-state.js';
 import { type BaseBill, billBase, billVoidedBase, NO_BASE } from './base-bill.js';
-import { billUsage, type UsageBill } from './usage-bill.js';
+import { billUsage, type Late, type UsageBill } from './usage-bill.js';
 
 export interface Billed {
   readonly account: AccountState;
@@ -36,7 +36,7 @@ export interface Billing {
   readonly range: Interval;
   /** Base periods that have begun by then are charged; undefined: none. */
   readonly baseMs: EpochMs | undefined;
-  readonly late: 'with late usage' | 'range only';
+  readonly late: Late;
   /** Asked for: with the base price that a voided invoice of this period had. */
   readonly again: boolean;
   readonly adjustments: readonly LineDocument[];

@@ -2,9 +2,10 @@
 // follows, becomes one invoice, in order, each in one transaction. After a downtime it catches up;
 // a crash at any point leaves periods closed whole or not at all.
 
-import type { EpochMs } from '../../base/units.js';
+import type { EpochMs, Sequence } from '../../base/units.js';
 import type { DraftPeriod } from '../../domain/invoicing/billing.js';
 import type { InvoiceKind } from '../../domain/invoicing/document.js';
+import { isWhole } from '../../domain/invoicing/ranges.js';
 import type { Interval } from '../../domain/metering/calendar.js';
 import { tenureAt, type UsagePeriod, usagePeriodAt } from '../../domain/subscriptions/terms.js';
 import type { Change, Stored } from '../../ledger/ledger.js';
@@ -12,6 +13,7 @@ import type { Core } from '../core.js';
 import { type AccountState, billedFrom, readAccount } from './account-state.js';
 import { nextBaseMs } from './base-bill.js';
 import { type Billing, billingChange, closingOf, compose, isEmpty } from './bill.js';
+import { coveredBy, otherCurrencies } from './usage-bill.js';
 
 const ACTOR = 'billing';
 const ATTEMPTS = 5;
@@ -62,17 +64,28 @@ function isFinal({ terms }: AccountState, { tenure, endMs }: UsagePeriod): boole
 /** False where something else changed in between. */
 async function closeStep(core: Core, account: AccountState, step: Step): Promise<boolean> {
   const { orgId } = account;
+  if (step.period !== undefined) {
+    for (const currency of await otherCurrencies(core, account, step.range)) {
+      const late = await closeLate(core, account, step, currency);
+      if (late !== 'nothing') return late === 'closed';
+    }
+  }
+  const covered = await coveredThrough(core, account, step);
   const draft = await draftOf(core, account, step);
   const adjustments = (draft?.value.lines ?? []).filter(({ kind }) => kind === 'ADJUSTMENT');
+  const { atMs: endMs } = step;
   const of: Billing = {
     kind: step.kind,
-    range: step.range,
-    baseMs: step.atMs,
-    late: step.period === undefined ? 'range only' : 'with late usage',
+    // What is invoiced already is closed without an invoice of its own.
+    range: covered === undefined ? step.range : { startMs: endMs, endMs },
+    baseMs: endMs,
+    late: { kind: step.period === undefined ? 'none' : 'own currency' },
     again: false,
     adjustments,
   };
-  const billed = await compose(core, account, of);
+  const composed = await compose(core, account, of);
+  const through = Math.min(composed.usage.through, covered ?? Number.MAX_SAFE_INTEGER);
+  const billed = { ...composed, usage: { ...composed.usage, through } };
   const atMs = core.clock.wallMs();
   const invoiceId = draft?.id ?? `inv_${core.ids.uuid(atMs)}`;
   const closedToMs = step.period?.endMs;
@@ -98,13 +111,58 @@ async function closeStep(core: Core, account: AccountState, step: Step): Promise
   return outcome.kind === 'committed';
 }
 
+/** What changed in periods of another currency has an invoice in that one. */
+async function closeLate(
+  core: Core,
+  account: AccountState,
+  { atMs: endMs }: Step,
+  currency: string,
+): Promise<'closed' | 'stale' | 'nothing'> {
+  const { orgId } = account;
+  const billed = await compose(core, account, {
+    kind: 'RECURRING',
+    range: { startMs: endMs, endMs },
+    baseMs: undefined,
+    late: { kind: 'currency', currency },
+    again: false,
+    adjustments: [],
+  });
+  if (billed.usage.isEmpty) return 'nothing';
+  const atMs = core.clock.wallMs();
+  const closing = await closingOf(core, billed, {
+    invoiceId: `inv_${core.ids.uuid(atMs)}`,
+    atMs,
+    draft: undefined,
+    closedToMs: undefined,
+    dueMs: core.settings.invoiceDueMs,
+  });
+  const { changes } = closing;
+  const series = closing.series === undefined ? {} : { series: closing.series };
+  const common = { atMs, actor: ACTOR, action: 'invoices.close', orgId, reason: '' };
+  const outcome = await core.ledger.commit({ ...common, changes, ...series });
+  return outcome.kind === 'committed' ? 'closed' : 'stale';
+}
+
+/** Up to where a period that was invoiced before it was closed has all usage. */
+async function coveredThrough(
+  core: Core,
+  { orgId }: AccountState,
+  { period }: Step,
+): Promise<Sequence | undefined> {
+  if (period === undefined) return undefined;
+  const stored = await core.ledger.get('usage_period', orgId, `${period.startMs}`);
+  if (stored === undefined || !isWhole(period, coveredBy(stored.value))) return undefined;
+  return Math.min(...stored.value.bills.map(({ through_sequence }) => through_sequence));
+}
+
 async function draftOf(
   core: Core,
   { orgId, billing }: AccountState,
-  { kind, range }: Step,
+  { range }: Step,
 ): Promise<Stored<'invoice'> | undefined> {
+  // Whatever kind it was asked for as, it is the invoice of that period.
   const isSame = (each: DraftPeriod) =>
-    each.kind === kind && each.start_ms === range.startMs && each.end_ms === range.endMs;
+    each.kind !== 'MANUAL' && each.start_ms === range.startMs && each.end_ms === range.endMs;
   const draft = billing?.value.drafts.find(isSame);
   return draft && core.ledger.get('invoice', orgId, draft.invoice_id);
 }

@@ -46,15 +46,25 @@ interface Part {
   readonly rating: RatingBegun;
 }
 
-/** `late`: with closed periods that changed. Nothing is awaited between reading their totals. */
+/** Which closed periods that changed are on it; an invoice has one currency. */
+export type Late =
+  | { readonly kind: 'none' }
+  /** Those in the currency of the range. */
+  | { readonly kind: 'own currency' }
+  | { readonly kind: 'currency'; readonly currency: string };
+
+/** Nothing is awaited between reading the totals of all periods. */
 export async function billUsage(
   core: Core,
   account: AccountState,
   range: Interval,
-  late: 'with late usage' | 'range only',
+  late: Late,
 ): Promise<UsageBill> {
   const periods = await periodsOf(core, account, range);
-  const changed = late === 'with late usage' ? await changedPeriods(core, account, periods) : [];
+  const own = planOf(core, account, range.startMs).currency;
+  const currency = late.kind === 'currency' ? late.currency : own;
+  const all = late.kind === 'none' ? [] : await changedPeriods(core, account, periods);
+  const changed = all.filter((known) => currencyOf(core, account, known) === currency);
   const parts = periods.map((each) => beginPart(core, account, each, range));
   const lateParts = changed.map((each) => beginLate(core, account, each));
   const lines: LineDocument[] = [];
@@ -80,17 +90,33 @@ export async function billUsage(
   return {
     lines,
     through: Math.min(through, ...[...parts, ...lateParts].map(({ rating }) => rating.through)),
-    plan: first?.plan ?? planOf(core, account, range.startMs),
+    plan: first?.plan ?? lateParts[0]?.plan ?? planOf(core, account, range.startMs),
     subscriptionId: tenureAt(account.terms, range.startMs).document.subscription_id,
     changes: (invoiceId) => changes.map((make) => make(invoiceId)),
     isEmpty,
   };
 }
 
-function planOf(core: Core, { terms }: AccountState, atMs: EpochMs): Plan {
+export function planOf(core: Core, { terms }: AccountState, atMs: EpochMs): Plan {
   const catalogue = catalogueOf(core);
   const { tenure } = usagePeriodAt(terms, atMs);
   return catalogue.plan(tenure.plan, tenure.plan_version) ?? catalogue.defaultPlan;
+}
+
+function currencyOf(core: Core, account: AccountState, { period, stored }: Known): string {
+  return stored?.value.currency ?? planOf(core, account, period.startMs).currency;
+}
+
+/** Currencies of closed periods that changed, without that of a range. */
+export async function otherCurrencies(
+  core: Core,
+  account: AccountState,
+  range: Interval,
+): Promise<readonly string[]> {
+  const changed = await changedPeriods(core, account, await periodsOf(core, account, range));
+  const all = new Set(changed.map((known) => currencyOf(core, account, known)));
+  all.delete(planOf(core, account, range.startMs).currency);
+  return [...all];
 }
 
 interface Known {

@@ -150,6 +150,7 @@ function noteOf(
       ? left
       : parseMinor(request.amount, currency, 'amount', 'positive', faults);
   refuseFaults(faults);
+  if (whole === 0n && lines.length === 0) throw tooMuch(application);
   const own = lines.length > 0 ? lines : [lineFor(invoice, whole, request.reason)];
   const sums = sumsOf(own, invoice.taxes);
   // What was asked for with its taxes is given back to the last cent.
@@ -163,7 +164,7 @@ function noteOf(
     currency,
     lines: own,
     subtotal: sums.subtotal,
-    taxes: sums.taxes,
+    taxes: addingUpTo(BigInt(tax), sums.taxes),
     tax,
     amount,
     application,
@@ -171,6 +172,14 @@ function noteOf(
     issue_ms: atMs,
     credit_grant_id: application === 'CREDIT_BALANCE' ? `cg_${core.ids.uuid(atMs)}` : '',
   };
+}
+
+/** The first one takes what the rounding of the whole left. */
+function addingUpTo(tax: bigint, taxes: CreditNoteRecord['taxes']): CreditNoteRecord['taxes'] {
+  const [first, ...rest] = taxes;
+  if (first === undefined) return taxes;
+  const others = rest.reduce((sum, { amount }) => sum + BigInt(amount), 0n);
+  return [{ ...first, amount: `${tax - others}` }, ...rest];
 }
 
 /** The part before tax of a sum with its taxes. */

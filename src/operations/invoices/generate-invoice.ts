@@ -9,12 +9,14 @@ import type {
   GenerateInvoiceRequest,
   PreviewInvoiceRequest,
 } from '../../../generated/ts/tollgate/v1/invoice_service.js';
+import { DAY_MS } from '../../base/units.js';
 import type { BillingRecord, DraftPeriod } from '../../domain/invoicing/billing.js';
 import type { InvoiceKind } from '../../domain/invoicing/document.js';
 import { isWhole, overlap } from '../../domain/invoicing/ranges.js';
 import type { Interval } from '../../domain/metering/calendar.js';
-import { usagePeriodAt } from '../../domain/subscriptions/terms.js';
+import { tenureAt, usagePeriodAt } from '../../domain/subscriptions/terms.js';
 import type { Change } from '../../ledger/ledger.js';
+import { limits } from '../../limits.js';
 import {
   type AccountState,
   billedFrom,
@@ -31,7 +33,7 @@ import {
 } from '../billing/bill.js';
 import { organisationNotFound } from '../billing/terms-change.js';
 import { toInvoice } from '../billing/to-invoice.js';
-import { coveredBy, periodsOf, toInterval } from '../billing/usage-bill.js';
+import { coveredBy, periodsOf, planOf, toInterval } from '../billing/usage-bill.js';
 import { change, checkEtag, checkRequestId, create, type Planned, put, remove } from '../change.js';
 import type { Answer, Core } from '../core.js';
 import {
@@ -43,6 +45,7 @@ import {
   refuseFaults,
 } from '../parse.js';
 import { Refusal } from '../refusal.js';
+import { subscriptionNotFound } from '../subscriptions/parts.js';
 import {
   checkInvoiceCall,
   findInvoice,
@@ -61,7 +64,7 @@ export function generateInvoice(
   const faults = createFaults();
   const kind = checkAsked(request, faults);
   checkRequestId(request.requestId, faults);
-  const given = rangeGiven(request, faults);
+  const given = rangeGiven(request, kind, faults);
   refuseFaults(faults);
   const { orgId, force, etag } = request;
   return change(core, {
@@ -71,8 +74,10 @@ export function generateInvoice(
     request,
     async plan(atMs) {
       const account = await readKnown(core, orgId);
+      await refuseUnknownSubscription(core, orgId, request.subscriptionId);
       const range = rangeOf(core, account, kind, given);
       if (range.endMs > atMs) throw refusal('PERIOD_NOT_ENDED', 'the period has not ended yet');
+      refuseCurrencies(core, account, range);
       const draft = await ownDraft(core, account, kind, range);
       if (draft !== undefined && !force) throw draftExists(draft.id);
       if (draft !== undefined) checkEtag(etag, draft);
@@ -91,11 +96,13 @@ export async function previewInvoice(
 ): Promise<Answer<InvoiceReply>> {
   const faults = createFaults();
   const kind = checkAsked(request, faults);
-  const given = rangeGiven(request, faults);
+  const given = rangeGiven(request, kind, faults);
   refuseFaults(faults);
   const account = await readKnown(core, request.orgId);
   const running = usagePeriodAt(account.terms, core.clock.wallMs());
   const range = given ?? { startMs: running.startMs, endMs: running.endMs };
+  await refuseUnknownSubscription(core, request.orgId, request.subscriptionId);
+  refuseCurrencies(core, account, range);
   const billed = await compose(core, account, billingOf(kind, range, undefined));
   const invoice = toInvoice(documentOf(core, billed, '', null), '');
   return { reply: { invoice }, after: core.journal.lastSequence() };
@@ -171,7 +178,11 @@ interface Times {
   readonly periodEnd: Timestamp | undefined;
 }
 
-function rangeGiven({ periodStart, periodEnd }: Times, faults: Faults): Interval | undefined {
+function rangeGiven(
+  { periodStart, periodEnd }: Times,
+  kind: InvoiceKind,
+  faults: Faults,
+): Interval | undefined {
   const startMs = parseTime(periodStart, 'period_start', faults);
   const endMs = parseTime(periodEnd, 'period_end', faults);
   if (startMs === undefined && endMs === undefined) return undefined;
@@ -181,6 +192,12 @@ function rangeGiven({ periodStart, periodEnd }: Times, faults: Faults): Interval
     return undefined;
   }
   if (endMs < startMs) faults.add('period_end', 'must not be before period_start');
+  if (endMs === startMs && kind === 'MANUAL') {
+    faults.add('period_end', 'must be after period_start');
+  }
+  if (endMs - startMs > limits.invoiceYears * 366 * DAY_MS) {
+    faults.add('period_end', `must be within ${limits.invoiceYears} years of period_start`);
+  }
   return { startMs, endMs };
 }
 
@@ -232,6 +249,23 @@ function draftExists(id: string): Refusal {
   return new Refusal('ALREADY_EXISTS', 'INVOICE_EXISTS', text, { metadata: { invoice_id: id } });
 }
 
+async function refuseUnknownSubscription(core: Core, orgId: string, id: string): Promise<void> {
+  if (id === '' || (await core.ledger.get('subscription', orgId, id)) !== undefined) return;
+  throw subscriptionNotFound();
+}
+
+/** An invoice has one currency. */
+function refuseCurrencies(core: Core, account: AccountState, range: Interval): void {
+  const currencies = new Set<string>();
+  for (let atMs = range.startMs; atMs < range.endMs; ) {
+    currencies.add(planOf(core, account, atMs).currency);
+    atMs = tenureAt(account.terms, atMs).endMs;
+  }
+  if (currencies.size < 2) return;
+  const text = `the plans of this range are in ${[...currencies].join(' and ')}`;
+  throw refusal('CURRENCY_DIFFERS', `${text}: ask for each part of it`);
+}
+
 /** What is on an invoice already, or on another draft, cannot be on this one. */
 async function refuseOverlap(
   core: Core,
@@ -263,7 +297,7 @@ function billingOf(kind: InvoiceKind, range: Interval, draft: StoredInvoice | un
     kind,
     range,
     baseMs: isManual ? undefined : range.endMs,
-    late: isManual ? 'range only' : 'with late usage',
+    late: { kind: isManual ? 'none' : 'own currency' },
     again: !isManual,
     adjustments,
   };

@@ -168,7 +168,9 @@ async function decide(
     const later = tenureOf(inIntervals({ ...value, ...wanted }, plan.document, endMs), endMs);
     return done(next, same ? tenures : tenuresFrom(tenures, endMs, [later]), endMs);
   }
-  const next = { ...paid, ...wanted, ...intervalsOf(plan), pending: null, updated_ms: atMs };
+  const since = same ? {} : { plan_since_ms: atMs };
+  const changed = { ...wanted, ...intervalsOf(plan), ...since };
+  const next = { ...paid, ...changed, pending: null, updated_ms: atMs };
   return done(next, same ? tenures : changedTenures(tenures, next, atMs), atMs);
 }
 

@@ -5,6 +5,9 @@ import type {
   CreateSubscriptionResponse,
 } from '../../../generated/ts/tollgate/v1/subscription_service.js';
 import { DAY_MS, type EpochMs } from '../../base/units.js';
+import type { LineDocument } from '../../domain/invoicing/document.js';
+import { overlap } from '../../domain/invoicing/ranges.js';
+import type { Interval } from '../../domain/metering/calendar.js';
 import type { Plan } from '../../domain/plans/catalogue.js';
 import { anchorOf as newAnchor } from '../../domain/subscriptions/anchor.js';
 import type { SubscriptionRecord } from '../../domain/subscriptions/document.js';
@@ -12,10 +15,11 @@ import { tenuresFrom } from '../../domain/subscriptions/tenures.js';
 import { tenureAt } from '../../domain/subscriptions/terms.js';
 import type { Change, Stored } from '../../ledger/ledger.js';
 import { limits } from '../../limits.js';
-import { type AccountState, readAccount } from '../billing/account-state.js';
+import { type AccountState, NOT_BILLED, readAccount } from '../billing/account-state.js';
 import { billBase } from '../billing/base-bill.js';
 import { knownOrNew, termsChange } from '../billing/terms-change.js';
 import { toInvoice } from '../billing/to-invoice.js';
+import { coveredBy, periodsOf } from '../billing/usage-bill.js';
 import { type Committed, change, checkRequestId, create, etagOf, put } from '../change.js';
 import { checkMetadata, checkText } from '../checks.js';
 import { type Answer, type Core, refuseUnknownOrganisation } from '../core.js';
@@ -56,7 +60,7 @@ export function createSubscription(
       if (account.subscription !== undefined) throw exists(account.subscription.id);
       const plan = await findPlan(core, orgId, request.plan, request.planVersion, 'new');
       const value = newSubscription(core, account, plan, request, startMs ?? atMs, atMs, metadata);
-      refuseInvoiced(account, value.start_ms);
+      await refuseInvoiced(core, account, { startMs: value.start_ms, endMs: atMs });
       return planned(core, account, plan, value, atMs);
     },
     reply: (changed) => replyOf(core, changed),
@@ -130,7 +134,8 @@ function newSubscription(
 }
 
 /** What was invoiced on another plan cannot be on this one. */
-function refuseInvoiced(account: AccountState, startMs: EpochMs): void {
+async function refuseInvoiced(core: Core, account: AccountState, past: Interval): Promise<void> {
+  const { startMs } = past;
   const { terms, billing, orgId } = account;
   const before = tenureAt(terms, startMs);
   const later = terms.tenures.some(({ from_ms, subscription_id }) => {
@@ -138,7 +143,11 @@ function refuseInvoiced(account: AccountState, startMs: EpochMs): void {
   });
   const within = before.document.subscription_id !== '';
   const closed = startMs < (billing?.value.closed_to_ms ?? 0);
-  if (!later && !within && !closed) return;
+  const periods = await periodsOf(core, account, past);
+  const billed = periods.some(({ stored }) => {
+    return coveredBy(stored?.value).some((range) => overlap(range, past) !== undefined);
+  });
+  if (!later && !within && !closed && !billed) return;
   throw failed(
     'PERIOD_OVERLAPS',
     `the start lies in a period of organisation "${orgId}" that was invoiced or subscribed`,
@@ -173,7 +182,21 @@ async function planned(
     ...(await soldChange(core, plan)),
   ];
   const subscribed = { ...account, terms: next, subscription: unmade };
-  return chargeNow(core, subscribed, { kind: 'RECURRING', lines: base.lines, plan, atMs, changes });
+  const { lines } = base;
+  const pinned = [...changes, ...pin(account, value, lines, atMs)];
+  return chargeNow(core, subscribed, { kind: 'RECURRING', lines, plan, atMs, changes: pinned });
+}
+
+/** A closing of that time which is under way finds that something has changed. */
+function pin(
+  { orgId, billing }: AccountState,
+  { start_ms: startMs }: SubscriptionRecord,
+  lines: readonly LineDocument[],
+  atMs: EpochMs,
+): readonly Change[] {
+  if (startMs === atMs || lines.some(({ amount }) => amount !== '0')) return [];
+  const value = { ...(billing?.value ?? NOT_BILLED), reopened_from_ms: null };
+  return [put('billing', orgId, '', billing, value)];
 }
 
 function replyOf(core: Core, changed: Committed): CreateSubscriptionResponse {

@@ -93,7 +93,9 @@ function usagePeriod(value: SubscriptionRecord, nowMs: EpochMs) {
   const grid = periodAt(anchorOf(value), value.usage_interval, atMs);
   const { trial_end_ms: trialEndMs, ended_ms: endedMs } = value;
   const inTrial = trialEndMs !== null && atMs < trialEndMs;
-  const fromMs = inTrial || trialEndMs === null ? value.start_ms : trialEndMs;
+  const beganMs = inTrial || trialEndMs === null ? value.start_ms : trialEndMs;
+  // A change at once begins a usage period.
+  const fromMs = Math.max(beganMs, value.plan_since_ms ?? beganMs);
   const untilMs = Math.min(inTrial ? trialEndMs : Infinity, endedMs ?? Infinity);
   return { startMs: Math.max(grid.startMs, fromMs), endMs: Math.min(grid.endMs, untilMs) };
 }
