@@ -3,6 +3,7 @@
 import type { BillingRecord, UsagePeriodRecord } from '../domain/invoicing/billing.js';
 import type { CreditGrantRecord, CreditNoteRecord } from '../domain/invoicing/credit.js';
 import type { InvoiceDocument } from '../domain/invoicing/document.js';
+import type { SpendCorrectionRecord } from '../domain/invoicing/spend.js';
 import type { CorrectionRecord } from '../domain/metering/correction.js';
 import type {
   AlertsRecord,
@@ -47,6 +48,8 @@ export interface RecordValues {
   /** A usage period that some invoice bills; id is its start. */
   usage_period: UsagePeriodRecord;
   invoice: InvoiceDocument;
+  /** What an invoice's closing adds to budgets; id is the invoice's. */
+  spend_correction: SpendCorrectionRecord;
   /** An event that is taken back; id is its sequence. */
   correction: CorrectionRecord;
   /** The event that another one took the place of; id is the sequence of that other one. */

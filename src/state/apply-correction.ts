@@ -3,6 +3,7 @@
 
 import { assert, present } from '../base/assert.js';
 import { DAY_MS } from '../base/units.js';
+import type { SpendCorrectionRecord } from '../domain/invoicing/spend.js';
 import type { Cell, Level } from '../domain/metering/cell.js';
 import type { CorrectionRecord, LevelDocument } from '../domain/metering/correction.js';
 import { SPEND, spendRollup } from '../domain/metering/spend.js';
@@ -58,6 +59,25 @@ function applyOne(tables: Tables, accounts: Accounts, record: CorrectionRecord):
     seen.marks = seen.marks.filter((mark) => mark !== seenMark(window));
   }
   return of;
+}
+
+export const SPEND_CORRECTION = 'spend_correction';
+
+/** Budgets get what an invoice came to beyond what they had counted. */
+export function applySpendCorrection(
+  tables: Tables,
+  accounts: Accounts,
+  orgId: string,
+  { counters }: SpendCorrectionRecord,
+): void {
+  const of = present(accounts.account(orgId), 'the organisation of an invoice');
+  for (const { combination, window_start_ms: startMs, delta } of counters) {
+    const counter = accounts.counter(of, SPEND, combination, '');
+    const window = counter && windowOf(counter, startMs);
+    if (counter === undefined || window === undefined) continue;
+    tables.counters.touch(counter);
+    window.used += BigInt(delta);
+  }
 }
 
 interface At {

@@ -5,6 +5,7 @@
 import { assert, present, unreachable } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import { DAY_MS, type EpochMs, type Sequence } from '../base/units.js';
+import type { SpendCorrectionRecord } from '../domain/invoicing/spend.js';
 import { intervalAt, UTC } from '../domain/metering/calendar.js';
 import { addEvent, type Cell, emptyCell } from '../domain/metering/cell.js';
 import type { CorrectionRecord } from '../domain/metering/correction.js';
@@ -23,7 +24,12 @@ import { CHAIN_START } from '../journal/ledger-codec.js';
 import { spendEntry } from '../journal/spend-entry.js';
 import type { Account, MeterAccount, PagePointer } from './account.js';
 import { type Accounts, openAccounts } from './accounts.js';
-import { applyCorrection, CORRECTION } from './apply-correction.js';
+import {
+  applyCorrection,
+  applySpendCorrection,
+  CORRECTION,
+  SPEND_CORRECTION,
+} from './apply-correction.js';
 import { type CatalogueState, openCatalogueState } from './catalogue-state.js';
 import { applyChange, seenMark } from './counter.js';
 import { addedCounters } from './hold-rules.js';
@@ -212,6 +218,10 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
       records.put(write, sequence);
       if (write.kind === BILLING) applyBilling(tables, records, write, sequence);
       if (write.kind === CORRECTION) applyVoid(write, sequence);
+      if (write.kind === SPEND_CORRECTION && write.value !== '') {
+        const record = JSON.parse(write.value) as SpendCorrectionRecord;
+        applySpendCorrection(tables, accounts, write.orgId, record);
+      }
     }
     const changed = catalogues.changed(writes, atMs, organisations === 0, sequence);
     if (changed === 'nothing') return;

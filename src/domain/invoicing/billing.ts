@@ -41,6 +41,8 @@ export interface UsagePeriodRecord {
   readonly catalogue_sequence: Sequence;
   /** The invoices that bill it, without voided ones. */
   readonly bills: readonly Bill[];
+  /** What was added to budgets so that they have what was billed, by meter; integer text. */
+  readonly spend_corrected?: Readonly<Record<string, string>>;
   /** What voided invoices covered and none does now: open, but not for a late line. */
   readonly voided: readonly RangeDocument[];
 }

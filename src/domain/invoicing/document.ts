@@ -3,6 +3,7 @@
 
 import type { EpochMs, Sequence } from '../../base/units.js';
 import type { PartyDocument, PriceDocument, TierDocument } from '../plans/document.js';
+import type { SpendDocument } from './spend.js';
 
 export const INVOICE_KINDS = ['RECURRING', 'PRORATION', 'FINAL', 'MANUAL'] as const;
 export type InvoiceKind = (typeof INVOICE_KINDS)[number];
@@ -125,6 +126,8 @@ export interface InvoiceDocument {
     readonly credit_grant_id: string;
     readonly amount: MinorText;
   }[];
+  /** Absent where no budget counted its usage. */
+  readonly spend?: SpendDocument;
   /** Counts the times that it was computed or changed. */
   readonly revision: number;
   readonly provider_id: string;

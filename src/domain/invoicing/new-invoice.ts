@@ -5,6 +5,7 @@ import type { Interval } from '../metering/calendar.js';
 import type { PartyDocument } from '../plans/document.js';
 import { sumsOf, type TaxRate } from './amounts.js';
 import type { InvoiceDocument, InvoiceKind, LineDocument } from './document.js';
+import type { SpendDocument } from './spend.js';
 
 export interface NewInvoice {
   readonly invoiceId: string;
@@ -21,6 +22,7 @@ export interface NewInvoice {
   readonly customer: PartyDocument | null;
   readonly seller: PartyDocument | null;
   readonly through: Sequence;
+  readonly spend: SpendDocument | undefined;
   /** Null for a preview. */
   readonly createdMs: EpochMs | null;
 }
@@ -58,6 +60,7 @@ export function newInvoice(given: NewInvoice): InvoiceDocument {
     state_reason: '',
     credit_note_ids: [],
     credits_used: [],
+    ...(given.spend === undefined ? {} : { spend: given.spend }),
     revision: given.createdMs === null ? 0 : 1,
     provider_id: '',
     through_sequence: given.through,

@@ -97,6 +97,7 @@ export function documentOf(
     customer: organisation?.party ?? null,
     seller: catalogueOf(core).settings.seller ?? null,
     through: createdMs === null ? lastOf(linesOf(billed)) : usage.through,
+    spend: usage.spend,
     createdMs,
   });
 }

@@ -10,6 +10,7 @@ import {
   type Payment,
 } from '../../../generated/ts/tollgate/v1/invoice.js';
 import { PriceKind, type PriceTier } from '../../../generated/ts/tollgate/v1/price.js';
+import { formatUnits } from '../../base/decimal.js';
 import type { EpochMs } from '../../base/units.js';
 import { amountDue } from '../../domain/invoicing/amounts.js';
 import type {
@@ -20,6 +21,7 @@ import type {
   PaymentDocument,
   InvoiceState as State,
 } from '../../domain/invoicing/document.js';
+import { SPEND_SCALE } from '../../domain/metering/spend.js';
 import type { PartyDocument, TierDocument } from '../../domain/plans/document.js';
 import { formatMinor } from '../../domain/pricing/money.js';
 import type { PriceKind as PricedBy } from '../../domain/pricing/price.js';
@@ -66,6 +68,10 @@ export const PRICED_BY: Record<PricedBy, PriceKind> = {
   multiplier: PriceKind.PRICE_KIND_MULTIPLIER,
 };
 
+function spendText(quanta: string | undefined): string {
+  return quanta === undefined ? '' : formatUnits(BigInt(quanta), SPEND_SCALE);
+}
+
 /** `etag` is that of the stored invoice, '' for a preview. */
 export function toInvoice(document: InvoiceDocument, etag: string): Invoice {
   const { currency } = document;
@@ -86,6 +92,8 @@ export function toInvoice(document: InvoiceDocument, etag: string): Invoice {
     periodStart: toTimestamp(document.period_start_ms),
     periodEnd: toTimestamp(document.period_end_ms),
     currency,
+    spendCounted: spendText(document.spend?.counted),
+    spendDifference: spendText(document.spend?.difference),
     lines: document.lines.map((line) => toLine(line, currency)),
     subtotal: money(document.subtotal),
     taxes: document.taxes.map((tax) => ({

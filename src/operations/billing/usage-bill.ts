@@ -13,14 +13,22 @@ import {
   type Ranges,
   without,
 } from '../../domain/invoicing/ranges.js';
+import type { SpendDocument } from '../../domain/invoicing/spend.js';
 import type { Interval } from '../../domain/metering/calendar.js';
 import type { Catalogue, Plan } from '../../domain/plans/catalogue.js';
 import { tenureAt, type UsagePeriod, usagePeriodAt } from '../../domain/subscriptions/terms.js';
 import type { Change, Stored } from '../../ledger/ledger.js';
-import { put } from '../change.js';
+import { create, put } from '../change.js';
 import { type Core, catalogueOf } from '../core.js';
 import type { AccountState } from './account-state.js';
 import { beginRating, type Rated, type RatingBegun } from './rate-period.js';
+import {
+  beginSpend,
+  closeSpend,
+  type SpendBegun,
+  type SpendClosed,
+  spendCorrection,
+} from './spend-closing.js';
 
 const KIND = 'usage_period';
 
@@ -31,6 +39,8 @@ export interface UsageBill {
   /** Of the range's start. */
   readonly plan: Plan;
   readonly subscriptionId: string;
+  /** What budgets had counted of it. */
+  readonly spend: SpendDocument | undefined;
   readonly changes: (invoiceId: string) => readonly Change[];
   /** Whether any usage was rated, also at nothing. */
   readonly isEmpty: boolean;
@@ -44,6 +54,8 @@ interface Part {
   readonly catalogue: Catalogue;
   readonly plan: Plan;
   readonly rating: RatingBegun;
+  /** Undefined where no budget counts. */
+  readonly spend: SpendBegun | undefined;
 }
 
 /** Which closed periods that changed are on it; an invoice has one currency. */
@@ -69,21 +81,28 @@ export async function billUsage(
   const lateParts = changed.map((each) => beginLate(core, account, each));
   const lines: LineDocument[] = [];
   const changes: ((invoiceId: string) => Change)[] = [];
+  const closings: Closing[] = [];
   let isEmpty = true;
   for (const part of parts) {
     const rating = await part.rating.finish();
+    const spend = await spendOf(part, rating);
     const { lines: own, billed } = differenceTo(billsOf(part), rating, part.period);
     lines.push(...own);
     if (!isNothing(billed)) isEmpty = false;
-    changes.push((id) => periodChange(account, part, billOf(id, part, billed)));
+    closings.push({ part, spend });
+    changes.push((id) => periodChange(account, part, billOf(id, part, billed), spend));
   }
   for (const part of lateParts) {
     const bills = billsOf(part);
-    const difference = differenceTo(bills, await part.rating.finish(), part.period);
+    const rating = await part.rating.finish();
+    const difference = differenceTo(bills, rating, part.period);
     if (isNothing(difference.billed)) continue;
     isEmpty = false;
     lines.push(...lateLines(difference, bills[0]?.invoice_id ?? ''));
-    changes.push((id) => periodChange(account, part, billOf(id, part, difference.billed)));
+    const spend = await spendOf(part, rating);
+    closings.push({ part, spend });
+    const billed = difference.billed;
+    changes.push((id) => periodChange(account, part, billOf(id, part, billed), spend));
   }
   const through = core.journal.lastSequence();
   const first = parts[0];
@@ -92,7 +111,11 @@ export async function billUsage(
     through: Math.min(through, ...[...parts, ...lateParts].map(({ rating }) => rating.through)),
     plan: first?.plan ?? lateParts[0]?.plan ?? planOf(core, account, range.startMs),
     subscriptionId: tenureAt(account.terms, range.startMs).document.subscription_id,
-    changes: (invoiceId) => changes.map((make) => make(invoiceId)),
+    spend: shownSpend(closings),
+    changes: (invoiceId) => [
+      ...changes.map((make) => make(invoiceId)),
+      ...budgetChange(core, account, closings, invoiceId),
+    ],
     isEmpty,
   };
 }
@@ -164,7 +187,8 @@ function beginPart(core: Core, account: AccountState, known: Known, range: Inter
   const plan = isFixed ? planIn(catalogue, stored.value) : planOf(core, account, period.startMs);
   const isAll = isWhole(period, ranges);
   const rating = beginRating(core, ratedOf(account, period, ranges, isAll, catalogue, plan));
-  return { period, stored, added, catalogue, plan, rating };
+  const spend = beginSpend(core, account.orgId, ranges);
+  return { period, stored, added, catalogue, plan, rating, spend };
 }
 
 /** All of a closed period that no voided invoice had: what was billed, and what had no usage. */
@@ -181,7 +205,8 @@ function beginLate(core: Core, account: AccountState, known: Known): Part {
   const ranges = joinRanges([...covered, ...added]);
   const isAll = isWhole(period, ranges);
   const rating = beginRating(core, ratedOf(account, period, ranges, isAll, catalogue, plan));
-  return { period, stored, added, catalogue, plan, rating };
+  const spend = beginSpend(core, account.orgId, ranges);
+  return { period, stored, added, catalogue, plan, rating, spend };
 }
 
 /** Whether all of it was billed: what it was rated by then rates it for ever. */
@@ -252,7 +277,45 @@ function ratedBy({ stored, rating }: Part): Sequence {
   return isFixed ? stored.value.catalogue_sequence : rating.through;
 }
 
-function periodChange({ orgId }: AccountState, part: Part, bill: Bill): Change {
+interface Closing {
+  readonly part: Part;
+  readonly spend: SpendClosed | undefined;
+}
+
+async function spendOf(
+  { spend, rating, plan, stored }: Part,
+  lines: readonly LineDocument[],
+): Promise<SpendClosed | undefined> {
+  if (spend === undefined) return undefined;
+  return closeSpend(await spend.finish(rating.through), lines, plan.currency, stored?.value);
+}
+
+function shownSpend(closings: readonly Closing[]): SpendDocument | undefined {
+  const all = closings.flatMap(({ spend }) => (spend === undefined ? [] : [spend.document]));
+  if (all.length === 0) return undefined;
+  const sum = (of: (each: SpendDocument) => string) =>
+    `${all.reduce((total, each) => total + BigInt(of(each)), 0n)}`;
+  return { counted: sum(({ counted }) => counted), difference: sum((each) => each.difference) };
+}
+
+function budgetChange(
+  core: Core,
+  { orgId }: AccountState,
+  closings: readonly Closing[],
+  invoiceId: string,
+): readonly Change[] {
+  const counters = closings.flatMap(({ part, spend }) => {
+    return spend === undefined ? [] : spendCorrection(core, orgId, part.period, spend.difference);
+  });
+  return counters.length === 0 ? [] : [create('spend_correction', orgId, invoiceId, { counters })];
+}
+
+function periodChange(
+  { orgId }: AccountState,
+  part: Part,
+  bill: Bill,
+  spend: SpendClosed | undefined,
+): Change {
   const { period, stored, plan, added } = part;
   const before = stored?.value;
   const left = (before?.voided ?? []).flatMap((range) => without(toInterval(range), added));
@@ -268,6 +331,7 @@ function periodChange({ orgId }: AccountState, part: Part, bill: Bill): Change {
     catalogue_sequence: ratedBy(part),
     bills: [...(before?.bills ?? []), bill],
     voided: left.map(toRange),
+    ...(spend === undefined ? {} : { spend_corrected: spend.corrected }),
   };
   return put(KIND, orgId, `${period.startMs}`, stored, value);
 }

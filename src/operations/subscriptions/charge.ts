@@ -61,6 +61,7 @@ function billedOf(core: Core, account: AccountState, charge: Charge): Billed {
       through: core.journal.lastSequence(),
       plan,
       subscriptionId,
+      spend: undefined,
       changes: () => [],
       isEmpty: true,
     },

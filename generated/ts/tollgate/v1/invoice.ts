@@ -231,7 +231,20 @@ export interface Invoice {
     | Timestamp
     | undefined;
   /** When it last changed. Absent for a preview. */
-  updateTime: Timestamp | undefined;
+  updateTime:
+    | Timestamp
+    | undefined;
+  /**
+   * Money that budgets (quotas on the meter `spend`) had counted for its usage when it was
+   * computed, to 9 decimals. Empty where no budget counts.
+   */
+  spendCounted: string;
+  /**
+   * What its usage comes to beyond `spend_counted`: rounding per line, minima, flat fees, late usage
+   * that moved tiers. Closing adds it to the budgets of the whole organisation whose window still
+   * runs. May be negative. Empty where no budget counts.
+   */
+  spendDifference: string;
 }
 
 /** Money received for an invoice. Never changes. */
@@ -396,6 +409,8 @@ function createBaseInvoice(): Invoice {
     stateReason: "",
     createTime: undefined,
     updateTime: undefined,
+    spendCounted: "",
+    spendDifference: "",
   };
 }
 
@@ -514,6 +529,12 @@ export const Invoice: MessageFns<Invoice> = {
     }
     if (message.updateTime !== undefined) {
       Timestamp.encode(message.updateTime, writer.uint32(298).fork()).join();
+    }
+    if (message.spendCounted !== "") {
+      writer.uint32(306).string(message.spendCounted);
+    }
+    if (message.spendDifference !== "") {
+      writer.uint32(314).string(message.spendDifference);
     }
     return writer;
   },
@@ -825,6 +846,22 @@ export const Invoice: MessageFns<Invoice> = {
             }
 
             message.updateTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 38: {
+            if (tag !== 306) {
+              break;
+            }
+
+            message.spendCounted = reader.string();
+            continue;
+          }
+          case 39: {
+            if (tag !== 314) {
+              break;
+            }
+
+            message.spendDifference = reader.string();
             continue;
           }
         }

@@ -118,7 +118,10 @@ export namespace UnpricedPolicy {
 export interface Meter {
   /**
    * Key, `[a-z0-9_.]{1,120}`, for example `run_units`. Never changes, is never used again.
-   * `spend` is reserved.
+   * `spend` is Tollgate's own: money spent, fed with the marginal price of each event in the
+   * currency of the organisation's plan, to 9 decimals, each rounded half-even. It takes no events;
+   * quotas on it are budgets. Its label `meter` names what was used. It is kept from the moment on
+   * that some quota counts it.
    */
   key: string;
   /** Name of the unit, for people, 1-64 characters, for example "run_unit". Required. */
