@@ -2,6 +2,7 @@
 // attack it. At the end of each test all of its invoices go to the accountant.
 
 import { expect } from 'vitest';
+import { limits } from '../../src/limits.js';
 import { closeDue, linesOf } from './billing.js';
 import { bookFaults, kindOf, stateOf } from './books.js';
 import { createTestClock, type TestClock } from './clock.js';
@@ -37,21 +38,34 @@ export interface AccountOptions extends StartOptions {
   readonly orgId?: string;
   /** Long work lets others in between, as where time goes by. */
   readonly paced?: boolean;
+  /** Whether the server closes by itself as well; else only `close` does, and tests know when. */
+  readonly pump?: 'on' | 'off';
 }
 
+/** As far ahead of the monotonic clock the wall clock is not trusted, and nothing is closed. */
+const UNSOUND_MS = 2 * limits.clockDisagreementMs;
+
 export async function account(
-  { from, orgId = ORG, paced = false, ...options }: AccountOptions,
+  { from, orgId = ORG, paced = false, pump = 'off', ...options }: AccountOptions,
   act: (account: Account) => Promise<void>,
 ): Promise<void> {
   const clock = createTestClock(from);
   const monotonicMs = () => clock.monotonicMs() + (paced ? performance.now() : 0);
-  let running = await start({ ...options, clock: { ...clock, monotonicMs } });
+  const behindMs = pump === 'on' ? 0 : UNSOUND_MS;
+  const started = async (starting: () => Promise<Running>) => {
+    clock.setWall(clock.wallMs() - behindMs);
+    const made = await starting();
+    clock.setWall(clock.wallMs() + behindMs);
+    return made;
+  };
+  let running = await started(() => start({ ...options, clock: { ...clock, monotonicMs } }));
   const own: Account = {
     clock,
     running: () => running,
     async restart(again = {}) {
       expect(running.fatal).toEqual([]);
-      running = await running.restart(again);
+      const before = running;
+      running = await started(() => before.restart(again));
     },
     moveTo: (text) => own.advance(Date.parse(text) - clock.wallMs()),
     async advance(ms) {

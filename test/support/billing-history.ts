@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { tenureAt, usagePeriodAt } from '../../src/domain/subscriptions/terms.js';
 import { readAccount } from '../../src/operations/billing/account-state.js';
 import { type Account, AT_END, manual, NOW, ORG } from './account.js';
-import { endOf, kindOf, lineKindOf, startOf, stateOf } from './books.js';
+import { kindOf, stateOf } from './books.js';
 import { cold, type Json, time, timeText } from './cold.js';
 import { refusedOf } from './refusals.js';
 
@@ -45,8 +45,9 @@ const ACTS = {
     length: hours(1, 48, 600),
   }),
   draft: fc.record({ what: fc.constant('draft' as const), finalize: fc.boolean() }),
-  remake: fc.record({
-    what: fc.constant('remake' as const),
+  void: fc.record({ what: fc.constant('void' as const), pick: fc.nat() }),
+  again: fc.record({
+    what: fc.constant('again' as const),
     pick: fc.nat(),
     restart: fc.boolean(),
   }),
@@ -78,7 +79,8 @@ export const act: fc.Arbitrary<Act> = fc.oneof(
   { arbitrary: ACTS.resume, weight: 1 },
   { arbitrary: ACTS.manual, weight: 2 },
   { arbitrary: ACTS.draft, weight: 1 },
-  { arbitrary: ACTS.remake, weight: 2 },
+  { arbitrary: ACTS.void, weight: 2 },
+  { arbitrary: ACTS.again, weight: 2 },
   { arbitrary: ACTS.settle, weight: 1 },
   { arbitrary: ACTS.amend, weight: 2 },
   { arbitrary: ACTS.restart, weight: 1 },
@@ -101,13 +103,14 @@ interface Used {
 export interface Model {
   readonly events: Used[];
   on: On[];
-  manuals: number;
+  /** Voided and not made again yet. */
+  voided: Json[];
 }
 
 export const newModel = (): Model => ({
   events: [],
   on: [{ fromMs: 0, plan: 'free', seats: 0, trial: false }],
-  manuals: 0,
+  voided: [],
 });
 
 export const onAt = ({ on }: Model, atMs: number) =>
@@ -138,25 +141,6 @@ async function tried(call: Promise<Json>): Promise<Json | undefined> {
   }
 }
 
-/**
- * Where a subscription can be changed without meeting what attack-changes and attack-ends have found:
- * its base price is billed beyond now, and no trial is running or over and not yet noted.
- */
-async function changeable(own: Account): Promise<boolean> {
-  const { subscription } = await readAccount(own.running().core, ORG);
-  if (subscription === undefined) return false;
-  const {
-    base_billed_to_ms: toMs,
-    state,
-    trial_end_ms: trialMs,
-    cancel_at_ms: cancelMs,
-  } = subscription.value;
-  const nowMs = own.clock.wallMs();
-  return (
-    state === 'ACTIVE' && toMs > nowMs && (trialMs ?? 0) <= nowMs && (cancelMs ?? Infinity) > nowMs
-  );
-}
-
 export async function play(own: Account, model: Model, given: Act): Promise<void> {
   const nowMs = own.clock.wallMs();
   switch (given.what) {
@@ -175,10 +159,8 @@ export async function play(own: Account, model: Model, given: Act): Promise<void
     case 'subscribe':
       return subscribe(own, model, given);
     case 'change':
-      if (await changeable(own)) await change(own, model, given);
-      return;
+      return change(own, model, given);
     case 'cancel': {
-      if (!(await changeable(own))) return;
       const done = await tried(own.subscription('CancelSubscription', given.now ? NOW : AT_END));
       if (done === undefined) return;
       const { cancel_at, end_time } = done.subscription;
@@ -187,28 +169,21 @@ export async function play(own: Account, model: Model, given: Act): Promise<void
       return;
     }
     case 'resume':
-      if (
-        (await changeable(own)) &&
-        (await tried(own.subscription('ResumeSubscription'))) !== undefined
-      ) {
-        forgetPlans(model, nowMs);
-      }
-      return;
+      return resume(own, model);
     case 'manual': {
       const fromMs = nowMs - given.late * HOUR_MS;
       const toMs = Math.min(nowMs, fromMs + given.length * HOUR_MS);
-      const { billing } = await readAccount(own.running().core, ORG);
-      // One over a part of what was closed with nothing in it is in attack-ranges.
-      if (fromMs < (billing?.value.closed_to_ms ?? 0)) return;
       const [from, to] = [fromMs, toMs].map((ms) => new Date(ms).toISOString()) as [string, string];
-      model.manuals++;
       await tried(own.invoice('GenerateInvoice', manual(from, to)));
       return;
     }
     case 'draft':
       return draft(own, given.finalize);
-    case 'remake':
-      return remake(own, given);
+    case 'void':
+      return voidOne(own, model, given.pick);
+    case 'again':
+      if (given.restart) await own.restart();
+      return again(own, model, given.pick);
     case 'settle':
       return settle(own, given);
     case 'amend':
@@ -219,9 +194,7 @@ export async function play(own: Account, model: Model, given: Act): Promise<void
 }
 
 async function subscribe(own: Account, model: Model, given: Acts['subscribe']): Promise<void> {
-  // A start in the past inside a MANUAL invoice is in attack-ranges.
-  const late = model.manuals > 0 ? 0 : given.late;
-  const startMs = own.clock.wallMs() - late * HOUR_MS;
+  const startMs = own.clock.wallMs() - given.late * HOUR_MS;
   const start = {
     start_time: time(new Date(startMs).toISOString()),
     billing_anchor_day: given.day,
@@ -234,27 +207,38 @@ async function subscribe(own: Account, model: Model, given: Acts['subscribe']): 
 }
 
 async function change(own: Account, model: Model, given: Acts['change']): Promise<void> {
-  const { subscription } = await own.subscription('GetSubscription');
-  // A change that waits and changes the base interval is in attack-changes.
-  const isYear = [subscription.plan, given.plan].includes('year');
   const request = {
     plan: given.plan,
     ...(given.seats === undefined ? {} : { seats: given.seats }),
   };
-  const isNow = isYear || given.now;
   const done = await tried(
-    own.subscription('ChangeSubscription', { ...request, ...(isNow ? NOW : AT_END) }),
+    own.subscription('ChangeSubscription', { ...request, ...(given.now ? NOW : AT_END) }),
   );
   if (done === undefined) return;
   const nowMs = own.clock.wallMs();
-  const { pending_change: pending, plan: held, seats } = done.subscription;
+  const { pending_change: pending, plan: held, seats, trial_end } = done.subscription;
   forgetPlans(model, nowMs);
-  if (pending === null) become(model, nowMs, { plan: held, seats });
-  else
-    become(model, Date.parse(timeText(pending.effective_time)), {
-      plan: pending.plan,
-      seats: pending.seats,
-    });
+  const trialMs = trial_end === null ? 0 : Date.parse(timeText(trial_end));
+  const trial = nowMs < trialMs;
+  if (pending === null) become(model, nowMs, { plan: held, seats, trial });
+  if (trial) become(model, trialMs, {});
+  if (pending === null) return;
+  become(model, Date.parse(timeText(pending.effective_time)), {
+    plan: pending.plan,
+    seats: pending.seats,
+  });
+}
+
+/** What had been planned besides the cancellation is forgotten; a trial ends all the same. */
+async function resume(own: Account, model: Model): Promise<void> {
+  const done = await tried(own.subscription('ResumeSubscription'));
+  if (done === undefined) return;
+  const nowMs = own.clock.wallMs();
+  forgetPlans(model, nowMs);
+  const { trial_end } = done.subscription;
+  if (trial_end === null) return;
+  const trialMs = Date.parse(timeText(trial_end));
+  if (nowMs < trialMs) become(model, trialMs, {});
 }
 
 /** The last period that has ended, where it is the next to be closed, in the kind that the pump makes. */
@@ -271,29 +255,26 @@ async function draft(own: Account, finalize: boolean): Promise<void> {
   await tried(own.invoice('GenerateInvoice', { kind, finalize }));
 }
 
-async function remake(own: Account, { pick, restart }: Acts['remake']): Promise<void> {
-  const { billing, subscription } = await readAccount(own.running().core, ORG);
-  if ((billing?.value.drafts.length ?? 0) > 0) return;
-  const canBeMade = (invoice: Json) => {
-    if (stateOf(invoice) !== 'OPEN' || kindOf(invoice) === 'PRORATION') return false;
-    if (invoice.credit_note_ids.length > 0 || invoice.payments.length > 0) return false;
-    const base: Json[] = invoice.lines.filter((line: Json) => lineKindOf(line) === 'PLAN_BASE');
-    if (base.length === 0) return startOf(invoice) < endOf(invoice);
-    // What cannot be charged again is in attack-voids.
-    const isLive = subscription?.id === invoice.subscription_id;
-    return (
-      isLive &&
-      base.length === 1 &&
-      timeText(base[0].service_start) === timeText(invoice.period_end)
-    );
-  };
-  const all = (await own.invoices()).filter(canBeMade);
+async function voidOne(own: Account, model: Model, pick: number): Promise<void> {
+  const all = (await own.invoices()).filter((invoice) => stateOf(invoice) === 'OPEN');
   const invoice = all[pick % Math.max(1, all.length)];
   if (invoice === undefined) return;
-  const { invoice_id, kind, period_start, period_end } = invoice;
-  await own.invoice('VoidInvoice', { invoice_id, reason: 'wrong' });
-  if (restart) await own.restart();
-  await own.invoice('GenerateInvoice', { kind, period_start, period_end, finalize: true });
+  const { invoice_id } = invoice;
+  if ((await tried(own.invoice('VoidInvoice', { invoice_id, reason: 'wrong' }))) !== undefined)
+    model.voided.push(invoice);
+}
+
+/** Makes an invoice in the place of a voided one; an earlier one may have been in its place already. */
+export async function again(own: Account, model: Model, pick: number): Promise<void> {
+  const invoice = model.voided[pick % Math.max(1, model.voided.length)];
+  if (invoice === undefined) return;
+  const { period_start, period_end } = invoice;
+  // Of a change there is no other way than by the time that it was made.
+  const kind = kindOf(invoice) === 'PRORATION' ? 'INVOICE_KIND_RECURRING' : invoice.kind;
+  const done = await tried(
+    own.invoice('GenerateInvoice', { kind, period_start, period_end, finalize: true }),
+  );
+  if (done !== undefined) model.voided = model.voided.filter((each) => each !== invoice);
 }
 
 /** Pays an invoice, or gives a part of it back. */

@@ -1,5 +1,6 @@
 // An accountant's look at invoices: what must hold for them whatever happened.
 
+import { runVerify } from '../../src/ops/cli/verify.js';
 import { type Json, timeText } from './cold.js';
 
 /** Minor units: "5.80" is 580. */
@@ -140,4 +141,12 @@ function coverOf(line: Json, of: 'base' | 'seats'): readonly Cover[] {
     Date.parse(timeText(at)),
   ) as [number, number];
   return [{ startMs, endMs, count }];
+}
+
+/** What the command `verify` finds wrong with a data directory. */
+export async function verified(directory: string): Promise<readonly string[]> {
+  let out = '';
+  const io = { stdout: { write: (text: string) => (out += text) }, stderr: { write: () => true } };
+  await runVerify(['--data-dir', directory, '--json'], io as never);
+  return JSON.parse(out).problems;
 }

@@ -199,14 +199,16 @@ function differences(
 /** A line's count and hash are those of its events. */
 function proofs(
   name: string,
-  { bills }: UsagePeriodRecord,
+  { bills, start_ms, end_ms }: UsagePeriodRecord,
   invoice: InvoiceDocument,
   lines: readonly LineDocument[],
 ): readonly string[] {
   if (bills.length !== 1) return [];
   const byKey = new Map(lines.map((line) => [line.key, line]));
   return invoice.lines.flatMap((line) => {
-    const own = line.kind === 'USAGE' ? byKey.get(line.key) : undefined;
+    // The invoice may have the same line of another period.
+    const isOf = line.kind === 'USAGE' && line.start_ms >= start_ms && line.end_ms <= end_ms;
+    const own = isOf ? byKey.get(line.key) : undefined;
     if (own === undefined || (own.hash === line.hash && own.events === line.events)) return [];
     return [
       `${name}, invoice ${invoice.invoice_id}: ${line.description} names ${line.events} events ` +

@@ -1,0 +1,38 @@
+import { rmSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { type Account, account, manual } from '../support/account.js';
+import { PLANS } from '../support/attack-plans.js';
+import { verified } from '../support/books.js';
+import { temporaryDirectory } from '../support/service.js';
+
+/** What `verify` finds in what is left of it. */
+async function problemsAfter(
+  from: string,
+  act: (own: Account) => Promise<void>,
+): Promise<readonly string[]> {
+  const directory = temporaryDirectory();
+  await account({ yaml: PLANS, from, directory }, act);
+  const problems = await verified(directory);
+  rmSync(directory, { recursive: true });
+  return problems;
+}
+
+test('an invoice over two periods is proved for each of them', async () => {
+  const problems = await problemsAfter('2026-11-20T00:00:00Z', async (own) => {
+    await own.use(1, '2026-10-31T12:00:00Z');
+    await own.use(2, '2026-11-02T12:00:00Z');
+    await own.invoice('GenerateInvoice', manual('2026-10-31T00:00:00Z', '2026-11-10T00:00:00Z'));
+  });
+  expect(problems).toEqual([]);
+});
+
+test('an invoice with late usage of a period that was empty is proved', async () => {
+  const problems = await problemsAfter('2026-10-20T00:00:00Z', async (own) => {
+    await own.use(1);
+    await own.closeAt('2026-12-02T00:00:00Z');
+    await own.use(2, '2026-11-10T00:00:00Z');
+    await own.use(4);
+    await own.closeAt('2027-01-02T00:00:00Z');
+  });
+  expect(problems).toEqual([]);
+});
