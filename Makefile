@@ -59,10 +59,12 @@ test-billing: build ## Run the billing tests, one line per test: prices, ledger,
 	  test/rpc/invoice.test.ts test/rpc/invoice-prices.test.ts test/rpc/estimates.test.ts \
 	  test/rpc/attack-estimates.test.ts test/readme/billing.test.ts $(ARGS)
 
-bench: build ## Measure, about 5 minutes (ARGS=--smoke: half a minute)
+bench: build ## Measure, about 6 minutes (ARGS=--smoke: half a minute)
 	$(BIN)/tsc -p test/bench
-	@echo '{"type":"module"}' > dist/bench-esm/package.json
+	@echo '{"type":"module","version":"0.0.0-bench"}' > dist/bench-esm/package.json
+	@cp generated/descriptors.binpb dist/bench-esm/generated/
 	node dist/bench-esm/test/bench/bench.js $(ARGS)
+	node dist/bench-esm/test/bench/billing.js $(filter --smoke,$(ARGS))
 
 faults: build ## Run the fault tests: kills, torn writes, full disks
 	$(BIN)/vitest run --reporter=verbose test/faults $(ARGS)
