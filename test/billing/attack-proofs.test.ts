@@ -3,15 +3,24 @@ import { expect, test } from 'vitest';
 import { type Account, account, manual } from '../support/account.js';
 import { PLANS } from '../support/attack-plans.js';
 import { verified } from '../support/books.js';
+import { catalogueYaml } from '../support/catalogue.js';
 import { temporaryDirectory } from '../support/service.js';
+
+const TIERS = catalogueYaml({
+  price_lists: `
+    - id: usd
+      prices:
+        - {meter: tokens, kind: graduated, tiers: [{up_to: 100, unit_price: 1}, {unit_price: 0.5}]}`,
+});
 
 /** What `verify` finds in what is left of it. */
 async function problemsAfter(
   from: string,
   act: (own: Account) => Promise<void>,
+  yaml = PLANS,
 ): Promise<readonly string[]> {
   const directory = temporaryDirectory();
-  await account({ yaml: PLANS, from, directory }, act);
+  await account({ yaml, from, directory }, act);
   const problems = await verified(directory);
   rmSync(directory, { recursive: true });
   return problems;
@@ -34,5 +43,28 @@ test('an invoice with late usage of a period that was empty is proved', async ()
     await own.use(4);
     await own.closeAt('2027-01-02T00:00:00Z');
   });
+  expect(problems).toEqual([]);
+});
+
+test('bills are proved though one that they rested on was voided', async () => {
+  const problems = await problemsAfter(
+    '2026-11-01T00:00:00Z',
+    async (own) => {
+      await own.use(80);
+      await own.moveTo('2026-11-10T00:00:00Z');
+      const first = await own.invoice(
+        'GenerateInvoice',
+        manual('2026-11-01T00:00:00Z', '2026-11-10T00:00:00Z'),
+      );
+      await own.use(80);
+      await own.closeAt('2026-12-02T00:00:00Z');
+      const { invoice_id } = first.invoice;
+      await own.invoice('VoidInvoice', { invoice_id, reason: 'wrong' });
+      await own.invoice('GenerateInvoice', manual('2026-11-01T00:00:00Z', '2026-11-10T00:00:00Z'));
+      await own.use(5, '2026-11-20T00:00:00Z');
+      await own.closeAt('2027-01-02T00:00:00Z');
+    },
+    TIERS,
+  );
   expect(problems).toEqual([]);
 });

@@ -41,6 +41,8 @@ export interface UsagePeriodRecord {
   readonly catalogue_sequence: Sequence;
   /** The invoices that bill it, without voided ones. */
   readonly bills: readonly Bill[];
+  /** Those of voided invoices, which bills after them rested on until then. */
+  readonly voided_bills: readonly VoidedBill[];
   /** What was added to budgets so that they have what was billed, by meter; integer text. */
   readonly spend_corrected?: Readonly<Record<string, string>>;
   /** What voided invoices covered and none does now: open, but not for a late line. */
@@ -52,7 +54,14 @@ export interface RangeDocument {
   readonly end_ms: EpochMs;
 }
 
+export interface VoidedBill extends Bill {
+  /** The number of the first bill that did not rest on it. */
+  readonly before: number;
+}
+
 export interface Bill {
+  /** Of the period's bills, from 1. */
+  readonly number: number;
   readonly invoice_id: string;
   /** The parts of the period that it covers and none before it did; a late one covers none. */
   readonly ranges: readonly RangeDocument[];
@@ -62,6 +71,12 @@ export interface Bill {
   readonly plan_version: number;
   readonly catalogue_sequence: Sequence;
   readonly lines: readonly BilledLine[];
+}
+
+/** The number of a period's next bill. */
+export function nextBill(value: UsagePeriodRecord | undefined): number {
+  const all = [...(value?.bills ?? []), ...(value?.voided_bills ?? [])];
+  return Math.max(0, ...all.map(({ number }) => number)) + 1;
 }
 
 /** A line of a rating, less what the bills before had of it. */

@@ -2,7 +2,12 @@
 // comes to now less what was billed of it before; and closed periods that changed since.
 
 import type { EpochMs, Sequence } from '../../base/units.js';
-import type { Bill, RangeDocument, UsagePeriodRecord } from '../../domain/invoicing/billing.js';
+import {
+  type Bill,
+  nextBill,
+  type RangeDocument,
+  type UsagePeriodRecord,
+} from '../../domain/invoicing/billing.js';
 import { differenceTo } from '../../domain/invoicing/difference.js';
 import type { LineDocument } from '../../domain/invoicing/document.js';
 import { isNothing, lateLines } from '../../domain/invoicing/late-lines.js';
@@ -261,8 +266,9 @@ function billsOf({ stored }: Part): readonly Bill[] {
 }
 
 function billOf(invoiceId: string, part: Part, lines: Bill['lines']): Bill {
-  const { added, rating, plan } = part;
+  const { stored, added, rating, plan } = part;
   return {
+    number: nextBill(stored?.value),
     invoice_id: invoiceId,
     ranges: added.map(toRange),
     through_sequence: rating.through,
@@ -330,6 +336,7 @@ function periodChange(
     currency: plan.currency,
     catalogue_sequence: ratedBy(part),
     bills: [...(before?.bills ?? []), bill],
+    voided_bills: before?.voided_bills ?? [],
     voided: left.map(toRange),
     ...(spend === undefined ? {} : { spend_corrected: spend.corrected }),
   };

@@ -2,7 +2,7 @@
 // what it covered is open for an invoice in its place.
 
 import type { VoidInvoiceRequest } from '../../../generated/ts/tollgate/v1/invoice_service.js';
-import type { UsagePeriodRecord } from '../../domain/invoicing/billing.js';
+import { nextBill, type UsagePeriodRecord } from '../../domain/invoicing/billing.js';
 import type { InvoiceDocument, LineKind } from '../../domain/invoicing/document.js';
 import type { Change, Stored } from '../../ledger/ledger.js';
 import { NOT_BILLED, readAccount } from '../billing/account-state.js';
@@ -64,6 +64,10 @@ function without({ value }: Stored<'usage_period'>, invoiceId: string): UsagePer
   return {
     ...value,
     bills: value.bills.filter(({ invoice_id }) => invoice_id !== invoiceId),
+    voided_bills: [
+      ...value.voided_bills,
+      ...own.map((bill) => ({ ...bill, before: nextBill(value) })),
+    ],
     voided: [...value.voided, ...own.flatMap(({ ranges }) => ranges)],
   };
 }

@@ -44,6 +44,8 @@ interface Period {
 
 interface BillRating {
   readonly bill: Bill;
+  /** It, and those that it rested on when it was made. */
+  readonly together: readonly Bill[];
   readonly rating: RatingBegun;
 }
 
@@ -68,11 +70,18 @@ export function openProof(records: Records): Proof {
 
   for (const { orgId, value } of recordsOf<UsagePeriodRecord>(records, 'usage_period')) {
     const span = { startMs: value.start_ms, endMs: value.end_ms };
-    const ratings = value.bills.map((bill, i) => {
-      const source = sourceOf(orgId).upTo(bill.through_sequence);
-      const catalogue = catalogueOf(bill.catalogue_sequence);
-      return { bill, rating: ratingOf(orgId, value, i, catalogue, source) };
-    });
+    const ratings = [...value.bills, ...value.voided_bills]
+      .sort((a, b) => a.number - b.number)
+      .map((bill) => {
+        const source = sourceOf(orgId).upTo(bill.through_sequence);
+        const catalogue = catalogueOf(bill.catalogue_sequence);
+        const together = withItsBase(value, bill);
+        return {
+          bill,
+          together,
+          rating: ratingOf(orgId, value, bill, together, catalogue, source),
+        };
+      });
     const own = periods.get(orgId) ?? [];
     periods.set(orgId, own);
     own.push({ orgId, span, value, ratings });
@@ -127,18 +136,25 @@ function find(periods: readonly Period[], atMs: number): Period | undefined {
   return found !== undefined && atMs < found.span.endMs ? found : undefined;
 }
 
-/** Everything that the bills up to this one cover. */
+function withItsBase(
+  { bills, voided_bills }: UsagePeriodRecord,
+  { number }: Bill,
+): readonly Bill[] {
+  const voided = voided_bills.filter(({ before }) => before > number);
+  return [...bills, ...voided].filter((each) => each.number <= number);
+}
+
+/** Everything that a bill covers with those before it. */
 function ratingOf(
   orgId: string,
   value: UsagePeriodRecord,
-  place: number,
+  bill: Bill,
+  together: readonly Bill[],
   catalogue: Catalogue,
   source: ReturnType<EventSource['upTo']>,
 ): RatingBegun {
   const period = { startMs: value.start_ms, endMs: value.end_ms };
-  const covered = value.bills.slice(0, place + 1).flatMap(({ ranges }) => ranges.map(toInterval));
-  const ranges = joinRanges(covered);
-  const bill = value.bills[place] as Bill;
+  const ranges = joinRanges(together.flatMap((each) => each.ranges.map(toInterval)));
   const through = bill.through_sequence;
   return beginRatingFrom(
     source,
@@ -163,11 +179,11 @@ async function compare(
 ): Promise<readonly string[]> {
   const problems: string[] = [];
   const name = `organisation "${orgId}", period from ${new Date(span.startMs).toISOString()}`;
-  const billed = new Map<string, bigint>();
-  for (const [i, { bill, rating }] of ratings.entries()) {
+  for (const [i, { bill, together, rating }] of ratings.entries()) {
     const invoice = invoices.get(bill.invoice_id);
     if (invoice === undefined) problems.push(`${name}: invoice ${bill.invoice_id} is not there`);
-    for (const { key, amount } of bill.lines) {
+    const billed = new Map<string, bigint>();
+    for (const { key, amount } of together.flatMap(({ lines: own }) => own)) {
       billed.set(key, (billed.get(key) ?? 0n) + BigInt(amount));
     }
     const lines = await rating.finish();
