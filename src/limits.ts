@@ -18,6 +18,8 @@ export const limits = {
   settleEvents: 16,
   /** A full batch of long events; also grpc-js's own default. */
   messageBytes: 4 * 1024 * 1024,
+  /** Of the lines of an invoice in one reply, which clients refuse beyond `messageBytes`. */
+  replyLinesBytes: 2 * 1024 * 1024,
   /** gRPC in C and Java refuses more than 8 KiB of metadata by default. */
   metadataBytes: 8 * 1024,
   usageRows: 10_000,

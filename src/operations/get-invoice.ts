@@ -5,15 +5,17 @@ import type {
   GetInvoiceRequest,
   GetInvoiceResponse,
 } from '../../generated/ts/tollgate/v1/metering_service.js';
+import type { InvoiceDocument } from '../domain/invoicing/document.js';
 import type { Interval } from '../domain/metering/calendar.js';
 import { monthInterval } from '../domain/metering/calendar.js';
 import { usagePeriodAt } from '../domain/subscriptions/terms.js';
 import type { Stored } from '../ledger/ledger.js';
 import { type AccountState, readAccount } from './billing/account-state.js';
 import { compose, documentOf } from './billing/bill.js';
-import { toInvoice } from './billing/to-invoice.js';
+import { linePages, toInvoice } from './billing/to-invoice.js';
 import { etagOf } from './change.js';
 import type { Answer, Core } from './core.js';
+import { decodePageToken } from './page.js';
 import {
   checkId,
   checkOrgId,
@@ -28,7 +30,7 @@ export async function getInvoice(
   core: Core,
   request: GetInvoiceRequest,
 ): Promise<Answer<GetInvoiceResponse>> {
-  const { orgId, invoiceId } = request;
+  const { orgId, invoiceId, linePageToken } = request;
   const faults = createFaults();
   checkOrgId(orgId, 'org_id', faults);
   const given = [invoiceId !== '', request.period !== '', request.periodStart !== undefined];
@@ -36,6 +38,7 @@ export async function getInvoice(
     faults.add('invoice_id', 'only one of invoice_id, period and period_start can be given');
   }
   if (invoiceId !== '') checkId(invoiceId, 'invoice_id', faults);
+  else if (linePageToken !== '') faults.add('line_page_token', 'needs invoice_id');
   refuseFaults(faults);
   const account = await readAccount(core, orgId);
   const range = invoiceId === '' ? periodOf(core, account, request, faults) : undefined;
@@ -44,7 +47,11 @@ export async function getInvoice(
     range === undefined
       ? await core.ledger.get('invoice', orgId, invoiceId)
       : await storedOf(core, account, range);
-  if (stored !== undefined) return answer(core, toInvoice(stored.value, etagOf(stored)));
+  if (stored !== undefined) {
+    const from = firstLine(stored.value, linePageToken, faults);
+    refuseFaults(faults);
+    return answer(core, toInvoice(stored.value, etagOf(stored), from));
+  }
   if (range === undefined) throw invoiceNotFound(invoiceId);
   const billed = await compose(core, account, {
     kind: 'RECURRING',
@@ -55,6 +62,12 @@ export async function getInvoice(
     adjustments: [],
   });
   return answer(core, toInvoice(documentOf(core, billed, '', null), ''));
+}
+
+function firstLine(invoice: InvoiceDocument, token: string, faults: Faults): number {
+  const list = linePages(invoice);
+  const [from = 0] = decodePageToken(token, list, faults, 'line_page_token') ?? [];
+  return typeof from === 'number' ? from : 0;
 }
 
 function answer(core: Core, invoice: GetInvoiceResponse['invoice']): Answer<GetInvoiceResponse> {

@@ -17,7 +17,12 @@ export function encodePageToken(list: string, place: Place): string {
 }
 
 /** Undefined for the first page, or where the token is not one of this list's. */
-export function decodePageToken(token: string, list: string, faults: Faults): Place | undefined {
+export function decodePageToken(
+  token: string,
+  list: string,
+  faults: Faults,
+  field = 'page_token',
+): Place | undefined {
   if (token === '') return undefined;
   try {
     const value: unknown = JSON.parse(Buffer.from(token, 'base64url').toString());
@@ -25,6 +30,6 @@ export function decodePageToken(token: string, list: string, faults: Faults): Pl
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
-  faults.add('page_token', 'is not a next_page_token of this list');
+  faults.add(field, `is not a next_${field} of this list`);
   return undefined;
 }

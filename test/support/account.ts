@@ -122,10 +122,22 @@ export async function everyInvoice(running: Running, orgId: string): Promise<rea
     page_token = page.next_page_token;
   } while (page_token !== '');
   const full: Json[] = [];
-  for (const { org_id, invoice_id } of heads.reverse()) {
-    full.push((await cold(running, 'Metering', 'GetInvoice', { org_id, invoice_id })).invoice);
-  }
+  for (const head of heads.reverse()) full.push(await wholeInvoice(running, head));
   return full;
+}
+
+async function wholeInvoice(running: Running, { org_id, invoice_id }: Json): Promise<Json> {
+  const lines: Json[] = [];
+  let line_page_token = '';
+  let invoice: Json;
+  do {
+    const request = { org_id, invoice_id, line_page_token };
+    ({ invoice } = await cold(running, 'Metering', 'GetInvoice', request));
+    lines.push(...invoice.lines);
+    line_page_token = invoice.next_line_page_token;
+  } while (line_page_token !== '');
+  expect(lines).toHaveLength(invoice.line_count);
+  return { ...invoice, lines };
 }
 
 /** A request for the invoice of a range, closed in the same step. */

@@ -97,6 +97,8 @@ interface Used {
   id: string;
   readonly meter: string;
   quantity: number;
+  /** The largest that it was: what an invoice may still say after an amendment. */
+  most: number;
   readonly atMs: number;
 }
 
@@ -153,7 +155,7 @@ export async function play(own: Account, model: Model, given: Act): Promise<void
       const quantity = given.meter === 'calls' ? 1 : given.quantity;
       const id = `e${model.events.length}`;
       await own.use(quantity, new Date(atMs).toISOString(), { meter: given.meter, eventId: id });
-      model.events.push({ id, meter: given.meter, quantity, atMs });
+      model.events.push({ id, meter: given.meter, quantity, most: quantity, atMs });
       return;
     }
     case 'subscribe':
@@ -311,4 +313,5 @@ async function amend(own: Account, model: Model, { pick, quantity }: Acts['amend
   });
   used.id = event_id;
   used.quantity = quantity;
+  used.most = Math.max(used.most, quantity);
 }

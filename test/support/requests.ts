@@ -42,7 +42,7 @@ const DEFAULTS: { readonly [Name in UnaryName]: Request<Name> } = {
     pageSize: 0,
     pageToken: '',
   },
-  getInvoice: { orgId: '', invoiceId: '', period: '', periodStart: undefined },
+  getInvoice: { orgId: '', invoiceId: '', period: '', periodStart: undefined, linePageToken: '' },
 };
 
 /** One call; what is not given is absent. Rejects with the ServiceError. */

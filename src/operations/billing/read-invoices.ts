@@ -10,7 +10,7 @@ import { etagOf } from '../change.js';
 import type { Answer, Core } from '../core.js';
 import { nextToken, pagingOf } from '../paging.js';
 import { checkId, checkOrgId, createFaults, parseTime, refuseFaults } from '../parse.js';
-import { KIND, STATE, toInvoice } from './to-invoice.js';
+import { KIND, STATE, withoutLines } from './to-invoice.js';
 
 /** Newest first, without their lines. */
 export async function listInvoices(
@@ -48,9 +48,7 @@ export async function listInvoices(
   const within = page.records.filter(({ value: { period_start_ms: startMs } }) => {
     return startMs >= (fromMs ?? Number.NEGATIVE_INFINITY) && startMs < (untilMs ?? Infinity);
   });
-  const invoices = within.map((each) => {
-    return { ...toInvoice(each.value, etagOf(each)), lines: [] };
-  });
+  const invoices = within.map((each) => withoutLines(each.value, etagOf(each)));
   const reply = { invoices, nextPageToken: nextToken(list, page) };
   return { reply, after: core.journal.lastSequence() };
 }

@@ -3,7 +3,7 @@
 import {
   type Invoice,
   InvoiceKind,
-  type InvoiceLine,
+  InvoiceLine,
   InvoiceLineKind,
   type InvoiceParty,
   InvoiceState,
@@ -25,6 +25,8 @@ import { SPEND_SCALE } from '../../domain/metering/spend.js';
 import type { PartyDocument, TierDocument } from '../../domain/plans/document.js';
 import { formatMinor } from '../../domain/pricing/money.js';
 import type { PriceKind as PricedBy } from '../../domain/pricing/price.js';
+import { limits } from '../../limits.js';
+import { encodePageToken } from '../page.js';
 import { toTimestamp } from '../parse.js';
 
 export const KIND: Record<Kind, InvoiceKind> = {
@@ -72,8 +74,44 @@ function spendText(quanta: string | undefined): string {
   return quanta === undefined ? '' : formatUnits(BigInt(quanta), SPEND_SCALE);
 }
 
-/** `etag` is that of the stored invoice, '' for a preview. */
-export function toInvoice(document: InvoiceDocument, etag: string): Invoice {
+/** The list of pages that the lines of an invoice are, for their tokens. */
+export function linePages({ org_id: orgId, invoice_id: id }: InvoiceDocument): string {
+  return `invoice lines/${orgId}/${id}`;
+}
+
+/**
+ * With the lines from number `from` on that a reply has room for. `etag` is that of the stored
+ * invoice, '' for a preview.
+ */
+export function toInvoice(document: InvoiceDocument, etag: string, from = 0): Invoice {
+  const lines = linesFrom(document, from);
+  const next = from + lines.length;
+  const isWhole = next === document.lines.length || document.invoice_id === '';
+  return {
+    ...withoutLines(document, etag),
+    lines,
+    nextLinePageToken: isWhole ? '' : encodePageToken(linePages(document), [next]),
+  };
+}
+
+function linesFrom({ lines, currency }: InvoiceDocument, from: number): InvoiceLine[] {
+  const found: InvoiceLine[] = [];
+  let bytes = 0;
+  for (const each of lines.slice(from)) {
+    const line = toLine(each, currency);
+    bytes += InvoiceLine.encode(line).finish().length;
+    if (bytes > limits.replyLinesBytes) break;
+    found.push(line);
+  }
+  return found;
+}
+
+export function toWholeInvoice(document: InvoiceDocument, etag: string): Invoice {
+  const lines = document.lines.map((line) => toLine(line, document.currency));
+  return { ...withoutLines(document, etag), lines };
+}
+
+export function withoutLines(document: InvoiceDocument, etag: string): Invoice {
   const { currency } = document;
   const money = (minor: string) => formatMinor(BigInt(minor), currency);
   return {
@@ -94,7 +132,9 @@ export function toInvoice(document: InvoiceDocument, etag: string): Invoice {
     currency,
     spendCounted: spendText(document.spend?.counted),
     spendDifference: spendText(document.spend?.difference),
-    lines: document.lines.map((line) => toLine(line, currency)),
+    lines: [],
+    lineCount: document.lines.length,
+    nextLinePageToken: '',
     subtotal: money(document.subtotal),
     taxes: document.taxes.map((tax) => ({
       name: tax.name,

@@ -8,7 +8,7 @@ import type {
 import { limits } from '../../limits.js';
 import { openPdfFonts, type PdfFonts } from '../../pdf/fonts.js';
 import { renderInvoicePdf } from '../../pdf/render-invoice.js';
-import { toInvoice } from '../billing/to-invoice.js';
+import { toWholeInvoice } from '../billing/to-invoice.js';
 import { etagOf } from '../change.js';
 import type { Answer, Core } from '../core.js';
 import { checkId, checkOrgId, createFaults, refuseFaults } from '../parse.js';
@@ -33,7 +33,7 @@ export function openInvoicePdf() {
     const { value } = stored;
     const { zone } = value;
     fonts ??= openPdfFonts({});
-    const pdf = await renderInvoicePdf(toInvoice(value, etagOf(stored)), { fonts, zone });
+    const pdf = await renderInvoicePdf(toWholeInvoice(value, etagOf(stored)), { fonts, zone });
     if (pdf.length > limits.messageBytes - ROOM_BYTES) throw tooLarge(value.lines.length);
     const fileName = `${value.number === '' ? value.invoice_id : value.number}.pdf`;
     const sha256 = createHash('sha256').update(pdf).digest('hex');

@@ -167,7 +167,10 @@ export interface Invoice {
     | undefined;
   /** ISO 4217 code of all its amounts, for example "USD". */
   currency: string;
-  /** The lines. Their amounts add up to `subtotal` exactly. */
+  /**
+   * The lines, as far as they fit 2 MiB: all but the longest invoices are whole. The amounts of all
+   * of them add up to `subtotal` exactly. Empty in lists.
+   */
   lines: InvoiceLine[];
   /** Sum of the lines, before tax. */
   subtotal: string;
@@ -245,6 +248,13 @@ export interface Invoice {
    * runs. May be negative. Empty where no budget counts.
    */
   spendDifference: string;
+  /** Number of its lines, whether or not they are in `lines`. */
+  lineCount: number;
+  /**
+   * Where GetInvoice goes on with the lines that are not in `lines`. Empty: there are no more; always
+   * empty in lists and in a preview, which shows the first ones only.
+   */
+  nextLinePageToken: string;
 }
 
 /** Money received for an invoice. Never changes. */
@@ -411,6 +421,8 @@ function createBaseInvoice(): Invoice {
     updateTime: undefined,
     spendCounted: "",
     spendDifference: "",
+    lineCount: 0,
+    nextLinePageToken: "",
   };
 }
 
@@ -535,6 +547,12 @@ export const Invoice: MessageFns<Invoice> = {
     }
     if (message.spendDifference !== "") {
       writer.uint32(314).string(message.spendDifference);
+    }
+    if (message.lineCount !== 0) {
+      writer.uint32(320).int32(message.lineCount);
+    }
+    if (message.nextLinePageToken !== "") {
+      writer.uint32(330).string(message.nextLinePageToken);
     }
     return writer;
   },
@@ -862,6 +880,22 @@ export const Invoice: MessageFns<Invoice> = {
             }
 
             message.spendDifference = reader.string();
+            continue;
+          }
+          case 40: {
+            if (tag !== 320) {
+              break;
+            }
+
+            message.lineCount = reader.int32();
+            continue;
+          }
+          case 41: {
+            if (tag !== 330) {
+              break;
+            }
+
+            message.nextLinePageToken = reader.string();
             continue;
           }
         }

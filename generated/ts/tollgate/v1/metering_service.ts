@@ -459,7 +459,14 @@ export interface GetInvoiceRequest {
    */
   period: string;
   /** Start of the invoice's usage period, exactly. */
-  periodStart: Timestamp | undefined;
+  periodStart:
+    | Timestamp
+    | undefined;
+  /**
+   * `next_line_page_token` of this invoice: answers the invoice with the lines from there on. Needs
+   * `invoice_id`. Empty: from the first line.
+   */
+  linePageToken: string;
 }
 
 /** The invoice. */
@@ -2545,7 +2552,7 @@ export const ListUsageEventsResponse: MessageFns<ListUsageEventsResponse> = {
 };
 
 function createBaseGetInvoiceRequest(): GetInvoiceRequest {
-  return { orgId: "", invoiceId: "", period: "", periodStart: undefined };
+  return { orgId: "", invoiceId: "", period: "", periodStart: undefined, linePageToken: "" };
 }
 
 export const GetInvoiceRequest: MessageFns<GetInvoiceRequest> = {
@@ -2561,6 +2568,9 @@ export const GetInvoiceRequest: MessageFns<GetInvoiceRequest> = {
     }
     if (message.periodStart !== undefined) {
       Timestamp.encode(message.periodStart, writer.uint32(34).fork()).join();
+    }
+    if (message.linePageToken !== "") {
+      writer.uint32(42).string(message.linePageToken);
     }
     return writer;
   },
@@ -2608,6 +2618,14 @@ export const GetInvoiceRequest: MessageFns<GetInvoiceRequest> = {
             }
 
             message.periodStart = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.linePageToken = reader.string();
             continue;
           }
         }
