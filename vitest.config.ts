@@ -7,6 +7,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // Half of a file's time is waiting for the disk or for a process.
+    maxWorkers: '100%',
     env: { UV_THREADPOOL_SIZE: '8' },
   },
 });

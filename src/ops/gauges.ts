@@ -7,7 +7,7 @@ import type { GaugeReadings } from '../telemetry/metrics.js';
 
 export interface GaugeSources {
   readonly state: OpenedState;
-  readonly core: Pick<Core, 'clock' | 'notices' | 'queues'>;
+  readonly core: Pick<Core, 'clock' | 'dues' | 'notices' | 'queues'>;
   readonly machine: Machine;
   readonly config: { readonly journalBytesMax: number; readonly diskReserveBytes: number };
   readonly filesystem: string;
@@ -15,7 +15,7 @@ export interface GaugeSources {
 
 export function gaugesOf(sources: GaugeSources): () => GaugeReadings {
   const { state, core, machine, config, filesystem } = sources;
-  const { notices, queues, clock } = core;
+  const { notices, queues, clock, dues } = core;
   const { journal, rotation, indexes, checkpoints, store, fold } = state;
   return () => ({
     reservationsOpen: fold.holds.open(),
@@ -37,5 +37,6 @@ export function gaugesOf(sources: GaugeSources): () => GaugeReadings {
     deliveriesWaiting: queues.size(),
     deliveryOldestMs: Math.max(0, clock.wallMs() - (queues.oldestMs() ?? clock.wallMs())),
     outboxLagEntries: Math.max(0, journal.syncedSequence() - notices.position()),
+    closingsFailing: dues.failing(),
   });
 }

@@ -55,6 +55,7 @@ export interface GaugeReadings {
   readonly deliveriesWaiting: number;
   readonly deliveryOldestMs: DurationMs;
   readonly outboxLagEntries: number;
+  readonly closingsFailing: number;
 }
 
 export interface PerIndex {
@@ -176,6 +177,11 @@ const GAUGES: readonly (readonly [name: string, help: string, read: ReadSamples]
     (r) => single(r.deliveryOldestMs / 1000),
   ],
   ['outbox_lag_entries', 'Not yet turned into deliveries.', (r) => single(r.outboxLagEntries)],
+  [
+    'closings_failing',
+    'Organisations whose period could not be closed.',
+    (r) => single(r.closingsFailing),
+  ],
   [
     'clock_disagreement_seconds',
     'Wall clock minus monotonic clock since the start.',

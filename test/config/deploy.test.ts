@@ -19,7 +19,13 @@ test.each(['statefulset.yaml', 'deployment.yaml'])('%s passes check-config', (ma
   expect(config.opsListen).toEqual({ kind: 'tcp', host: '0.0.0.0', port: 9464 });
   expect(config.catalogueSource).toBe('file');
   const catalogue = compiled(config.catalogue);
-  expect([...catalogue.meters.keys()]).toEqual(['run_units', 'executions', 'tokens', 'agents']);
+  expect([...catalogue.meters.keys()]).toEqual([
+    'run_units',
+    'executions',
+    'tokens',
+    'agents',
+    'spend',
+  ]);
 });
 
 test('the line that the README takes the file out of the ConfigMap with does so', () => {

@@ -117,6 +117,7 @@ const READINGS: GaugeReadings = {
   deliveriesWaiting: 0,
   deliveryOldestMs: 0,
   outboxLagEntries: 0,
+  closingsFailing: 0,
 };
 
 /** `JOURNAL_FULL`, `DISK_FULL` in one cell are two names. */

@@ -25,6 +25,7 @@ const READINGS: GaugeReadings = {
   deliveriesWaiting: 15,
   deliveryOldestMs: 16_000,
   outboxLagEntries: 17,
+  closingsFailing: 18,
 };
 
 const opened: Metrics[] = [];
@@ -233,5 +234,6 @@ const GAUGES: readonly [string, number][] = [
   ['tollgate_deliveries_waiting', 15],
   ['tollgate_delivery_oldest_seconds', 16],
   ['tollgate_outbox_lag_entries', 17],
+  ['tollgate_closings_failing', 18],
   ['tollgate_filesystem_warning{fs="btr\\"fs"}', 1],
 ];
