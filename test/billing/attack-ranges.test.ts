@@ -36,6 +36,21 @@ describe('an invoice over a range', () => {
       expect((await own.shown()).at(-1)).toBe('RECURRING OPEN 100.00: USAGE tokens 1000 100.00');
     }));
 
+  test('in a period that a change of plan cut short is not billed again by late usage', () =>
+    on('2026-11-01T00:00:00Z', async (own) => {
+      await own.subscription('CreateSubscription', { plan: 'basic' });
+      await own.moveTo('2026-11-20T00:00:00Z');
+      await own.use(100, '2026-11-11T12:00:00Z');
+      await generate(own, manual('2026-11-10T00:00:00Z', '2026-11-20T00:00:00Z'));
+      await own.subscription('ChangeSubscription', { plan: 'pro', ...NOW });
+      await own.moveTo('2026-11-26T00:00:00Z');
+      await own.use(7, '2026-11-25T12:00:00Z');
+      await own.closeAt('2026-12-01T02:00:00Z');
+      await own.use(30, '2026-11-12T12:00:00Z');
+      await own.closeAt('2027-01-01T02:00:00Z');
+      expect(billedQuantities(await own.invoices())).toEqual({ tokens: 137 });
+    }));
+
   test('over two periods has each on its own, and neither is billed again', () =>
     on('2026-11-20T00:00:00Z', async (own) => {
       await own.use(1, '2026-10-25T00:00:00Z');

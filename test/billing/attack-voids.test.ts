@@ -55,6 +55,19 @@ describe('an invoice with late usage of an earlier period', () => {
       expect(linesOf((await generate(own, DECEMBER)).invoice)).toEqual(linesOf(december));
     }));
 
+  test('voided is late again where it was all that the earlier period had', () =>
+    on('2026-11-20T12:00:00Z', async (own) => {
+      await own.use(1);
+      await own.closeAt('2026-12-01T02:00:00Z');
+      await own.use(994, '2026-10-30T12:00:00Z');
+      await own.closeAt('2027-01-01T02:00:00Z');
+      const december = (await own.invoices()).at(-1) as Json;
+      expect(linesOf(december)).toEqual(['LATE_USAGE tokens 994 99.40']);
+      await voidOne(own, december);
+      await own.closeAt('2027-02-01T02:00:00Z');
+      expect(billedQuantities(await own.invoices())).toEqual({ tokens: 995 });
+    }));
+
   test('voided, and closed by the next period before it is made again, bills nothing twice', () =>
     withLate(async (own, _november, december) => {
       await voidOne(own, december);
@@ -119,6 +132,21 @@ test('late usage of a period whose other part was voided is billed on the next i
     await own.use(5, '2026-11-20T00:00:00Z');
     await own.closeAt('2027-02-02T00:00:00Z');
     expect(billedQuantities(await own.invoices())).toEqual({ tokens: 25 });
+  }));
+
+test('the base price of a subscription that ended when it began is made again for it', () =>
+  on('2026-11-20T12:00:00Z', async (own) => {
+    await own.subscription('CreateSubscription', { plan: 'dinar' });
+    const [first] = await own.invoices();
+    await voidOne(own, first);
+    await own.subscription('CancelSubscription', { ...NOW });
+    const { invoice } = await again(own, first);
+    expect(linesOf(invoice)).toEqual(linesOf(first));
+    expect(invoice).toMatchObject({
+      subscription_id: first.subscription_id,
+      currency: 'KWD',
+      total: first.total,
+    });
   }));
 
 describe('base price on a voided invoice', () => {

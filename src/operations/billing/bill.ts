@@ -18,7 +18,14 @@ import { create, put } from '../change.js';
 import { type Core, catalogueOf } from '../core.js';
 import { listAll } from '../paging.js';
 import { type AccountState, NOT_BILLED } from './account-state.js';
-import { type BaseBill, billBase, billVoidedBase, NO_BASE } from './base-bill.js';
+import {
+  type BaseBill,
+  billBase,
+  billVoidedBase,
+  type ChangedRecords,
+  NO_BASE,
+  soldPlanOf,
+} from './base-bill.js';
 import { billUsage, type Late, type UsageBill } from './usage-bill.js';
 
 export interface Billed {
@@ -46,7 +53,7 @@ export async function compose(core: Core, account: AccountState, of: Billing): P
   const { kind, range, adjustments } = of;
   const again = of.again ? await billVoidedBase(core, account, range.endMs) : NONE_VOIDED;
   const live = again.changed.get(account.subscription?.id ?? '') ?? account.subscription;
-  const usage = await billUsage(core, account, range, of.late);
+  const usage = ofSold(core, await billUsage(core, account, range, of.late), range, again.changed);
   const base = of.baseMs === undefined ? NO_BASE : billBase(core, live, of.baseMs);
   const isLiveChanged = base.changes.length > 0;
   const changed = [...again.changed.values()]
@@ -58,6 +65,13 @@ export async function compose(core: Core, account: AccountState, of: Billing): P
     changes: [...changed, ...base.changes],
   };
   return { account, kind, range, usage, base: all, adjustments };
+}
+
+/** Base price once more of a subscription that ended when it began: no usage says whose it is. */
+function ofSold(core: Core, usage: UsageBill, range: Interval, again: ChangedRecords): UsageBill {
+  const [sold] = again.values();
+  if (sold === undefined || range.startMs < range.endMs) return usage;
+  return { ...usage, subscriptionId: sold.id, plan: soldPlanOf(core, sold.value) };
 }
 
 const NONE_VOIDED: Awaited<ReturnType<typeof billVoidedBase>> = { lines: [], changed: new Map() };

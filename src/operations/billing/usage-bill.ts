@@ -187,7 +187,7 @@ function beginPart(core: Core, account: AccountState, known: Known, range: Inter
   const own = overlap(period, range);
   const added = own === undefined ? [] : without(own, covered);
   const ranges = joinRanges([...covered, ...added]);
-  const isFixed = stored !== undefined && isFixedBy(stored.value);
+  const isFixed = stored !== undefined && isFixedBy(stored.value, period);
   const catalogue = isFixed ? catalogueAsOf(core, stored.value) : catalogueOf(core);
   const plan = isFixed ? planIn(catalogue, stored.value) : planOf(core, account, period.startMs);
   const isAll = isWhole(period, ranges);
@@ -201,10 +201,11 @@ function beginLate(core: Core, account: AccountState, known: Known): Part {
   const { stored } = known;
   if (stored === undefined) return beginPart(core, account, known, known.period);
   const { value } = stored;
-  const period = periodOf(value);
+  // It may have been cut short, by a change of plan, after a part of it was billed.
+  const isFixed = isFixedBy(value, known.period);
+  const period = isFixed ? { ...known.period, tenure: value.tenure } : known.period;
   const covered = coveredBy(value);
   const added = without(period, [...covered, ...value.voided.map(toInterval)]);
-  const isFixed = isFixedBy(value);
   const catalogue = isFixed ? catalogueAsOf(core, value) : catalogueOf(core);
   const plan = isFixed ? planIn(catalogue, value) : planOf(core, account, period.startMs);
   const ranges = joinRanges([...covered, ...added]);
@@ -215,9 +216,9 @@ function beginLate(core: Core, account: AccountState, known: Known): Part {
 }
 
 /** Whether all of it was billed: what it was rated by then rates it for ever. */
-function isFixedBy(value: UsagePeriodRecord): boolean {
+function isFixedBy(value: UsagePeriodRecord, period: Interval): boolean {
   const voided = value.voided.map(toInterval);
-  return isWhole(periodOf(value), [...coveredBy(value), ...voided]);
+  return isWhole(period, [...coveredBy(value), ...voided]);
 }
 
 function ratedOf(
@@ -238,15 +239,6 @@ function catalogueAsOf(core: Core, value: UsagePeriodRecord): Catalogue {
 
 function planIn(catalogue: Catalogue, { plan, plan_version }: UsagePeriodRecord): Plan {
   return catalogue.plan(plan, plan_version) ?? catalogue.defaultPlan;
-}
-
-function periodOf(value: UsagePeriodRecord): UsagePeriod {
-  return {
-    startMs: value.start_ms,
-    endMs: value.end_ms,
-    whole: { startMs: value.whole_start_ms, endMs: value.whole_end_ms },
-    tenure: value.tenure,
-  };
 }
 
 export function coveredBy(value: UsagePeriodRecord | undefined): Ranges {
@@ -278,8 +270,8 @@ function billOf(invoiceId: string, part: Part, lines: Bill['lines']): Bill {
   };
 }
 
-function ratedBy({ stored, rating }: Part): Sequence {
-  const isFixed = stored !== undefined && isFixedBy(stored.value);
+function ratedBy({ stored, rating, period }: Part): Sequence {
+  const isFixed = stored !== undefined && isFixedBy(stored.value, period);
   return isFixed ? stored.value.catalogue_sequence : rating.through;
 }
 

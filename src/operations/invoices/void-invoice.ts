@@ -2,10 +2,12 @@
 // what it covered is open for an invoice in its place.
 
 import type { VoidInvoiceRequest } from '../../../generated/ts/tollgate/v1/invoice_service.js';
-import { nextBill, type UsagePeriodRecord } from '../../domain/invoicing/billing.js';
+import { type Bill, nextBill, type UsagePeriodRecord } from '../../domain/invoicing/billing.js';
 import type { InvoiceDocument, LineKind } from '../../domain/invoicing/document.js';
+import { overlap } from '../../domain/invoicing/ranges.js';
 import type { Change, Stored } from '../../ledger/ledger.js';
 import { NOT_BILLED, readAccount } from '../billing/account-state.js';
+import { toInterval } from '../billing/usage-bill.js';
 import { put } from '../change.js';
 import type { Answer, Core } from '../core.js';
 import { listAll } from '../paging.js';
@@ -47,11 +49,11 @@ async function reopened(core: Core, invoice: InvoiceDocument): Promise<readonly 
   const all = await listAll(core.ledger, { kind: 'usage_period', orgId });
   const own = all.filter(({ value }) => value.bills.some((bill) => bill.invoice_id === id));
   const changes: Change[] = own.map((stored) => {
-    return put('usage_period', orgId, stored.id, stored, without(stored, id));
+    return put('usage_period', orgId, stored.id, stored, without(stored, invoice));
   });
-  const late = own.filter(({ value }) =>
-    value.bills.some(({ invoice_id, ranges }) => invoice_id === id && ranges.length === 0),
-  );
+  const late = own.filter(({ value }) => {
+    return value.bills.some((bill) => bill.invoice_id === id && isLate(bill, invoice));
+  });
   if (late.length === 0) return changes;
   const { billing } = await readAccount(core, orgId);
   const reopened_from_ms = Math.min(...late.map(({ value }) => value.start_ms));
@@ -59,16 +61,23 @@ async function reopened(core: Core, invoice: InvoiceDocument): Promise<readonly 
   return [...changes, put('billing', orgId, '', billing, value)];
 }
 
-function without({ value }: Stored<'usage_period'>, invoiceId: string): UsagePeriodRecord {
-  const own = value.bills.filter(({ invoice_id }) => invoice_id === invoiceId);
+/** Not of a period that was invoiced, but of one before: due again with the next closing. */
+function isLate({ ranges }: Bill, invoice: InvoiceDocument): boolean {
+  const period = { startMs: invoice.period_start_ms, endMs: invoice.period_end_ms };
+  return ranges.every((range) => overlap(toInterval(range), period) === undefined);
+}
+
+function without({ value }: Stored<'usage_period'>, invoice: InvoiceDocument): UsagePeriodRecord {
+  const own = value.bills.filter(({ invoice_id }) => invoice_id === invoice.invoice_id);
+  const asked = own.filter((bill) => !isLate(bill, invoice));
   return {
     ...value,
-    bills: value.bills.filter(({ invoice_id }) => invoice_id !== invoiceId),
+    bills: value.bills.filter(({ invoice_id }) => invoice_id !== invoice.invoice_id),
     voided_bills: [
       ...value.voided_bills,
       ...own.map((bill) => ({ ...bill, before: nextBill(value) })),
     ],
-    voided: [...value.voided, ...own.flatMap(({ ranges }) => ranges)],
+    voided: [...value.voided, ...asked.flatMap(({ ranges }) => ranges)],
   };
 }
 
