@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { type Account, account, manual } from '../support/account.js';
+import { put } from '../../src/operations/change.js';
+import { type Account, account, manual, ORG } from '../support/account.js';
 import { PLANS } from '../support/attack-plans.js';
 import { verified } from '../support/books.js';
 import { catalogueYaml } from '../support/catalogue.js';
@@ -67,4 +68,34 @@ test('bills are proved though one that they rested on was voided', async () => {
     TIERS,
   );
   expect(problems).toEqual([]);
+});
+
+test('events of a closed period that are on no bill are named', async () => {
+  const problems = await problemsAfter('2026-11-20T00:00:00Z', async (own) => {
+    await own.use(1, '2026-11-19T12:00:00Z', { eventId: 'first' });
+    await own.use(2);
+    await own.closeAt('2026-12-01T02:00:00Z');
+    const { ledger, clock } = own.running().core;
+    const { records } = await ledger.list({
+      kind: 'usage_period',
+      orgId: ORG,
+      order: 'oldest',
+      limit: 1,
+    });
+    const [period] = records;
+    if (period === undefined) throw new Error('no usage period');
+    const value = { ...period.value, bills: [] };
+    const forgetting = put('usage_period', ORG, period.id, period, value);
+    await ledger.commit({
+      atMs: clock.wallMs(),
+      actor: 'test',
+      action: 'test',
+      orgId: ORG,
+      reason: '',
+      changes: () => [forgetting],
+    });
+  });
+  expect(problems).toContain(
+    'organisation "acme": 2 events of closed periods are on no invoice, the first is "first"',
+  );
 });

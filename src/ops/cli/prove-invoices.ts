@@ -5,7 +5,7 @@
 // Two passes over the journal: the ledger's records first, then the events.
 
 import type { Sequence } from '../../base/units.js';
-import type { Bill, UsagePeriodRecord } from '../../domain/invoicing/billing.js';
+import type { Bill, BillingRecord, UsagePeriodRecord } from '../../domain/invoicing/billing.js';
 import type { InvoiceDocument, LineDocument } from '../../domain/invoicing/document.js';
 import { isWhole, joinRanges } from '../../domain/invoicing/ranges.js';
 import type { Interval } from '../../domain/metering/calendar.js';
@@ -53,6 +53,8 @@ export function openProof(records: Records): Proof {
   const catalogues = new Map<Sequence, Catalogue>();
   const sources = new Map<string, EventSource>();
   const periods = new Map<string, Period[]>();
+  const billings = new Map<string, BillingRecord>();
+  const forgotten = new Map<string, { readonly first: string; events: number }>();
   const counts = { eventsInvoiced: 0, eventsOpen: 0, eventsVoided: 0 };
   const problems: string[] = [];
 
@@ -88,6 +90,32 @@ export function openProof(records: Records): Proof {
   }
   for (const own of periods.values()) own.sort((a, b) => a.span.startMs - b.span.startMs);
 
+  function billingOf(orgId: string): BillingRecord | undefined {
+    const known = billings.get(orgId);
+    if (known !== undefined) return known;
+    const value = records.get('billing', orgId, '')?.value;
+    if (value === undefined) return undefined;
+    const billing = JSON.parse(value) as BillingRecord;
+    billings.set(orgId, billing);
+    return billing;
+  }
+
+  /** Its period was closed with it, and it is on no bill. */
+  function isForgotten(
+    { orgId, eventTimeMs }: RecordEntry,
+    sequence: Sequence,
+    period: Period | undefined,
+  ): boolean {
+    const billing = billingOf(orgId);
+    if (billing === undefined || eventTimeMs >= billing.closed_to_ms) return false;
+    if (sequence > billing.through_sequence) return false;
+    if (records.get('correction', orgId, `${sequence}`) !== undefined) return false;
+    // With its last bill voided it waits for the next closing.
+    const { bills = [], voided_bills: voided = [] } = period?.value ?? {};
+    const last = Math.max(0, ...bills.map(({ number }) => number));
+    return !voided.some(({ number }) => number > last);
+  }
+
   function place(entry: RecordEntry, sequence: Sequence): void {
     const period = find(periods.get(entry.orgId) ?? [], entry.eventTimeMs);
     const bills = period?.value.bills ?? [];
@@ -95,7 +123,14 @@ export function openProof(records: Records): Proof {
     const isBilled = within.length > 0 && bills.some((b) => b.through_sequence >= sequence);
     if (isBilled) counts.eventsInvoiced++;
     else if (period?.value.voided.some((r) => holds(r, entry.eventTimeMs))) counts.eventsVoided++;
-    else counts.eventsOpen++;
+    else {
+      counts.eventsOpen++;
+      if (!isForgotten(entry, sequence, period)) return;
+      const { orgId, eventId } = entry;
+      const known = forgotten.get(orgId);
+      if (known === undefined) forgotten.set(orgId, { first: eventId, events: 1 });
+      else known.events++;
+    }
   }
 
   return {
@@ -112,6 +147,12 @@ export function openProof(records: Records): Proof {
       for (const period of [...periods.values()].flat()) {
         bills += period.ratings.length;
         problems.push(...(await compare(period, invoices)));
+      }
+      for (const [orgId, { first, events }] of forgotten) {
+        problems.push(
+          `organisation "${orgId}": ${events} events of closed periods are on no invoice, ` +
+            `the first is ${JSON.stringify(first)}`,
+        );
       }
       problems.push(...checkInvoices([...invoices.values()], records));
       return { invoices: invoices.size, bills, ...counts, problems };
