@@ -134,6 +134,20 @@ test('late usage of a period whose other part was voided is billed on the next i
     expect(billedQuantities(await own.invoices())).toEqual({ tokens: 25 });
   }));
 
+test('a change gives back what was charged last, though a charge before it was voided', () =>
+  on('2026-11-01T00:00:00Z', async (own) => {
+    await own.subscription('CreateSubscription', { plan: 'basic' });
+    const [first] = await own.invoices();
+    await own.moveTo('2026-11-11T00:00:00Z');
+    await own.subscription('ChangeSubscription', { plan: 'pro', ...NOW });
+    await voidOne(own, first);
+    await own.moveTo('2026-11-21T00:00:00Z');
+    const { invoice } = await own.subscription('ChangeSubscription', { plan: 'basic', ...NOW });
+    expect(linesOf(invoice)).toEqual(['PRORATION -20.00', 'PRORATION 10.00']);
+    await again(own, first);
+    expect(totalOf(await own.invoices())).toBe(4000n);
+  }));
+
 test('the base price of a subscription that ended when it began is made again for it', () =>
   on('2026-11-20T12:00:00Z', async (own) => {
     await own.subscription('CreateSubscription', { plan: 'dinar' });

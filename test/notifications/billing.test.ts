@@ -168,6 +168,7 @@ const record: SubscriptionRecord = {
   usage_interval: 'MONTH',
   payment_method: '',
   base_billed_to_ms: 0,
+  base_charges: 1,
   base_voided: [],
   cancel_at_ms: null,
   cancelled_ms: null,

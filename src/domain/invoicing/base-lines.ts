@@ -18,6 +18,8 @@ export interface BaseCharge {
   readonly service: Interval;
   readonly whole: Interval;
   readonly zone: string;
+  /** Of the subscription's charges, from 1. */
+  readonly number: number;
 }
 
 /** Seats beyond the included ones. */
@@ -43,6 +45,11 @@ export function shareOf(part: Interval, whole: Interval): Fraction {
   return own >= all ? WHOLE : ratioOf(own, all);
 }
 
+/** The `key` of the lines of a charge. */
+export function chargeKey(number: number): string {
+  return `charge ${number}`;
+}
+
 export function baseLines(charge: BaseCharge): readonly LineDocument[] {
   const { plan, seats, service, whole } = charge;
   const share = shareOf(service, whole);
@@ -62,7 +69,7 @@ export function baseLines(charge: BaseCharge): readonly LineDocument[] {
 
 /** `text` comes before the name of the stretch. */
 export function lineOf(
-  { plan, service, zone }: BaseCharge,
+  { plan, service, zone, number }: BaseCharge,
   kind: LineKind,
   text: string,
   quantity: string,
@@ -71,7 +78,7 @@ export function lineOf(
   const isSeat = quantity !== '';
   return {
     kind,
-    key: '',
+    key: chargeKey(number),
     description: `${text}, ${periodName(service, zone)}`,
     meter: '',
     unit: isSeat ? 'seat' : '',

@@ -38,7 +38,7 @@ export type MinorText = string;
 
 export interface LineDocument {
   readonly kind: LineKind;
-  /** What the line is in every rating of its period; '' on lines that nothing is compared with. */
+  /** What the line is in every rating of its period, or of base price which charge; else ''. */
   readonly key: string;
   readonly description: string;
   readonly meter: string;

@@ -43,6 +43,8 @@ export interface SubscriptionRecord {
   readonly payment_method: string;
   /** Base price and seats are invoiced up to here. */
   readonly base_billed_to_ms: EpochMs;
+  /** How often base price was charged: the last charge holds up to there. */
+  readonly base_charges: number;
   /** What invoices before that had and were voided with: due again where somebody asks. */
   readonly base_voided: readonly VoidedBase[];
   /** When a cancellation takes effect; null where none is planned. */

@@ -77,8 +77,9 @@ export function dueBase(core: Core, before: SubscriptionRecord, atMs: EpochMs): 
     const { seats, zone } = value;
     const service = { startMs, endMs };
     const whole = wholeBaseAt(value, startMs);
-    lines.push(...baseLines({ plan: planOf(core, value), seats, service, whole, zone }));
-    value = { ...value, base_billed_to_ms: endMs };
+    const number = value.base_charges + 1;
+    lines.push(...baseLines({ plan: planOf(core, value), seats, service, whole, zone, number }));
+    value = { ...value, base_billed_to_ms: endMs, base_charges: number };
   }
   return { value, lines };
 }

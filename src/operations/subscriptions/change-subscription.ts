@@ -13,7 +13,12 @@ import type {
 import { divideHalfAway } from '../../base/division.js';
 import { compareFractions, multiplyFractions, ratioOf } from '../../base/fraction.js';
 import type { EpochMs } from '../../base/units.js';
-import { type BaseCharge, baseLines, basePrice } from '../../domain/invoicing/base-lines.js';
+import {
+  type BaseCharge,
+  baseLines,
+  basePrice,
+  chargeKey,
+} from '../../domain/invoicing/base-lines.js';
 import type { LineDocument } from '../../domain/invoicing/document.js';
 import type { Plan } from '../../domain/plans/catalogue.js';
 import type { SubscriptionRecord, VoidedBase } from '../../domain/subscriptions/document.js';
@@ -261,41 +266,42 @@ function prorate(
   const inTrial = old.trial_end_ms !== null && atMs < old.trial_end_ms;
   if (isSame || inTrial || billedToMs <= atMs) return NO_PRORATION;
   const { zone } = value;
+  const number = old.base_charges + 1;
   const credit: BaseCharge = {
     plan: planOf(core, old),
     seats: old.seats,
     service: { startMs: atMs, endMs: billedToMs },
     whole: wholeBaseAt(old, atMs),
     zone,
+    number,
   };
   const period = basePeriodAt(value, atMs);
   const service = { startMs: atMs, endMs: period.endMs };
   const whole = wholeBaseAt(value, atMs);
-  const charge = { plan: plan.document, seats: value.seats, service, whole, zone };
+  const charge = { plan: plan.document, seats: value.seats, service, whole, zone, number };
   const lines = [
-    ...unvoided(old, baseLines(credit)).map((line) => asProration(line, -1n, 'unused')),
+    ...(isVoided(old) ? [] : baseLines(credit)).map((line) => asProration(line, -1n, 'unused')),
     ...baseLines(charge).map((line) => asProration(line, 1n, 'from now')),
   ];
-  const base_voided = old.base_voided.map((each) => upTo(each, atMs));
-  return { lines, billed: { base_billed_to_ms: period.endMs, base_voided } };
+  const base_voided = old.base_voided.map((each) => upTo(each, old.base_charges, atMs));
+  const billed = { base_billed_to_ms: period.endMs, base_charges: number, base_voided };
+  return { lines, billed };
 }
 
-/** What a voided invoice had is charged by none: there is nothing to give back. */
-function unvoided(
-  { base_voided }: SubscriptionRecord,
-  lines: readonly LineDocument[],
-): readonly LineDocument[] {
-  const voided = base_voided.flatMap((each) => each.lines);
-  return lines.filter(({ kind, start_ms }) => {
-    const isIn = (line: LineDocument) => line.start_ms <= start_ms && start_ms < line.end_ms;
-    return !voided.some((line) => line.kind === kind && isIn(line));
-  });
+/** What was charged last is on no living invoice: there is nothing to give back. */
+function isVoided({ base_voided, base_charges }: SubscriptionRecord): boolean {
+  return base_voided.some(({ lines }) => lines.some((line) => isOf(line, base_charges)));
 }
 
-/** What of it lies after a change is charged with that. */
-function upTo(voided: VoidedBase, atMs: EpochMs): VoidedBase {
+/** What a charge gave back has the number of the charge, too. */
+function isOf({ key, amount }: LineDocument, charge: number): boolean {
+  return key === chargeKey(charge) && BigInt(amount) > 0n;
+}
+
+/** What of that charge lies after a change is charged with the change. */
+function upTo(voided: VoidedBase, charge: number, atMs: EpochMs): VoidedBase {
   const lines = voided.lines.flatMap((line): readonly LineDocument[] => {
-    if (line.end_ms <= atMs) return [line];
+    if (line.end_ms <= atMs || !isOf(line, charge)) return [line];
     if (line.start_ms >= atMs) return [];
     const length = BigInt(line.end_ms - line.start_ms);
     const kept = BigInt(line.amount) * BigInt(atMs - line.start_ms);

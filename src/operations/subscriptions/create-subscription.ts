@@ -119,6 +119,7 @@ function newSubscription(
     usage_interval: document.usage_interval ?? 'MONTH',
     payment_method: request.paymentMethod || organisation.payment_method,
     base_billed_to_ms: billedMs,
+    base_charges: 0,
     base_voided: [],
     cancel_at_ms: null,
     cancelled_ms: null,
