@@ -9,6 +9,14 @@ import { type Json, time } from '../support/cold.js';
 import { refused } from '../support/refusals.js';
 import { ask, event } from '../support/requests.js';
 
+const MINIMUM = catalogueYaml({
+  price_lists: `
+    - {id: usd, prices: [{meter: tokens, unit_price: 0.1, minimum: 30}]}`,
+  plans: `
+    - {id: free}
+    - {id: basic, base_price: 30}`,
+});
+
 const on = (from: string, act: (own: Account) => Promise<void>) =>
   account({ yaml: PLANS, from }, act);
 const generate = (own: Account, request: object) => own.invoice('GenerateInvoice', request);
@@ -49,6 +57,17 @@ describe('an invoice over a range', () => {
       await own.use(30, '2026-11-12T12:00:00Z');
       await own.closeAt('2027-01-01T02:00:00Z');
       expect(billedQuantities(await own.invoices())).toEqual({ tokens: 137 });
+    }));
+
+  test('up to where a subscription begins lacks no minimum', () =>
+    account({ yaml: MINIMUM, from: '2026-11-21T00:00:00Z' }, async (own) => {
+      await own.use(10, '2026-11-05T12:00:00Z');
+      await generate(own, manual('2026-11-01T00:00:00Z', '2026-11-16T00:00:00Z'));
+      const start = time('2026-11-16T00:00:00Z');
+      await own.subscription('CreateSubscription', { plan: 'basic', start_time: start });
+      await own.closeAt('2026-12-17T00:00:00Z');
+      const invoices = await own.invoices();
+      expect(invoices.flatMap(linesOf)).toContain('MINIMUM tokens 14.00');
     }));
 
   test('over two periods has each on its own, and neither is billed again', () =>

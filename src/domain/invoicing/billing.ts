@@ -63,6 +63,8 @@ export interface Bill {
   /** Of the period's bills, from 1. */
   readonly number: number;
   readonly invoice_id: string;
+  /** Where the period ended by then: what changes the plan may cut it short. */
+  readonly end_ms: EpochMs;
   /** The parts of the period that it covers and none before it did; a late one covers none. */
   readonly ranges: readonly RangeDocument[];
   /** Usage recorded later is not on it. */

@@ -152,7 +152,10 @@ async function coveredThrough(
   if (period === undefined) return undefined;
   const stored = await core.ledger.get('usage_period', orgId, `${period.startMs}`);
   if (stored === undefined || !isWhole(period, coveredBy(stored.value))) return undefined;
-  return Math.min(...stored.value.bills.map(({ through_sequence }) => through_sequence));
+  const { bills } = stored.value;
+  // Billed when it was to end later, it may lack what is due of a whole, such as a minimum.
+  if (bills.at(-1)?.end_ms !== period.endMs) return undefined;
+  return Math.min(...bills.map(({ through_sequence }) => through_sequence));
 }
 
 async function draftOf(

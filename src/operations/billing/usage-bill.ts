@@ -258,10 +258,11 @@ function billsOf({ stored }: Part): readonly Bill[] {
 }
 
 function billOf(invoiceId: string, part: Part, lines: Bill['lines']): Bill {
-  const { stored, added, rating, plan } = part;
+  const { stored, added, rating, plan, period } = part;
   return {
     number: nextBill(stored?.value),
     invoice_id: invoiceId,
+    end_ms: period.endMs,
     ranges: added.map(toRange),
     through_sequence: rating.through,
     plan_version: plan.version,

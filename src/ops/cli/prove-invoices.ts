@@ -194,7 +194,7 @@ function ratingOf(
   catalogue: Catalogue,
   source: ReturnType<EventSource['upTo']>,
 ): RatingBegun {
-  const period = { startMs: value.start_ms, endMs: value.end_ms };
+  const period = { startMs: value.start_ms, endMs: bill.end_ms };
   const ranges = joinRanges(together.flatMap((each) => each.ranges.map(toInterval)));
   const through = bill.through_sequence;
   return beginRatingFrom(
