@@ -116,7 +116,14 @@ export function openEmbeddedLedger(options: EmbeddedOptions): Ledger {
     };
     const { sequence } = commit({ journal, fold }, chained(entry, fold.chain()));
     if (actor !== BOOKKEEPER) options.onCommit?.(sequence);
-    return { kind: 'committed', sequence, changed: entry.writes.map(toChanged) };
+    return {
+      kind: 'committed',
+      sequence,
+      // Not everybody looks.
+      get changed() {
+        return entry.writes.map(toChanged);
+      },
+    };
   }
 
   function drawFrom(series: string): Change & { readonly value: RecordValues['series'] } {

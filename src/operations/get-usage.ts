@@ -70,8 +70,8 @@ async function addMeter(
   asked: boolean,
 ): Promise<void> {
   const { range } = cut;
-  const series = account && core.fold.meterAccount(account, meter.key).series;
-  if (account === undefined || series === undefined || series.lastMs === 0) {
+  const series = account && core.fold.series(account, meter.key);
+  if (account === undefined || series === undefined) {
     if (asked) reply.totals.push(rowOf(meter, NO_USAGE, range));
     return;
   }

@@ -1,11 +1,15 @@
 // Closes what is due, a few organisations at a time: their transactions share batches on the disk,
-// and the event loop turns between them.
+// and the event loop turns after each slice.
 
+import { limits } from '../limits.js';
+import { readAccount } from '../operations/billing/account-state.js';
 import { advanceSubscription } from '../operations/billing/advance-subscription.js';
 import { closeAccount } from '../operations/billing/close-account.js';
 import type { Core } from '../operations/core.js';
+import { openPace } from '../state/index/pace.js';
 
-const AT_ONCE = 16;
+/** Few: a call waits for no more than these between two turns of the event loop. */
+const AT_ONCE = 8;
 const PAGE = 1000;
 
 /** Fills the memory of what is due; then closes it, turn by turn. */
@@ -20,15 +24,16 @@ export function closeInvoicesTurn(
     // A clock that jumped ahead must not close what has not ended.
     if (!isClockSound()) return;
     if (core.draining() || core.journal.refusal('ordinary') !== undefined) return;
-    const due = [...core.dues.due(core.clock.wallMs())];
-    const work = async () => {
-      for (let orgId = due.pop(); orgId !== undefined; orgId = due.pop()) {
-        await closeOne(core, orgId, onTrouble);
-        if (core.draining()) return;
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    const pace = openPace(core.clock, () => limits.sliceMs);
+    const closing = new Set<Promise<void>>();
+    for (const orgId of core.dues.due(core.clock.wallMs())) {
+      const closed = closeOne(core, orgId, onTrouble).then(() => void closing.delete(closed));
+      closing.add(closed);
+      if (closing.size >= AT_ONCE) await Promise.race(closing);
+      if (pace.due()) await pace.turn();
+      if (core.draining()) break;
+    }
+    await Promise.all(closing);
   };
 }
 
@@ -39,8 +44,10 @@ async function closeOne(
   onTrouble: (orgId: string, error: unknown) => void,
 ): Promise<void> {
   try {
-    const changesMs = await advanceSubscription(core, orgId);
-    const closesMs = await closeAccount(core, orgId);
+    const account = await readAccount(core, orgId);
+    const changesMs = await advanceSubscription(core, account);
+    const isChanged = changesMs <= core.clock.wallMs();
+    const closesMs = await closeAccount(core, orgId, isChanged ? undefined : account);
     core.dues.set(orgId, Math.min(changesMs, closesMs));
   } catch (error) {
     core.dues.putOff(orgId, core.clock.wallMs() + RETRY_MS);

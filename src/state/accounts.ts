@@ -10,11 +10,13 @@ import {
 import { emptyCounter } from './counter.js';
 import { kept } from './kept.js';
 import { keys, type Tables } from './tables.js';
-import type { Counter, LabelSet, Levels } from './values.js';
+import type { Counter, LabelSet, Levels, Series } from './values.js';
 
 export interface Accounts {
   /** Undefined for an organisation that no entry has named. */
   readonly account: (orgId: string) => Account | undefined;
+  /** To read: undefined where the organisation never used the meter. */
+  readonly series: (account: Account, meter: string) => Series | undefined;
   /** The meter's part of an account, made where it is new. */
   readonly meterAccount: (account: Account, meter: string) => MeterAccount;
   readonly counter: (
@@ -58,6 +60,14 @@ export function openAccounts(tables: Tables): Accounts {
     const made: Account = { organisation, meters: new Map() };
     accounts.set(orgId, made);
     return made;
+  }
+
+  function series(of: Account, meter: string): Series | undefined {
+    const known = of.meters.get(meter)?.series;
+    const found = known?.live
+      ? known
+      : tables.series.get(keys.series(of.organisation.number, meter));
+    return found === undefined || found.lastMs === 0 ? undefined : found;
   }
 
   function meterAccount(of: Account, meter: string): MeterAccount {
@@ -144,5 +154,5 @@ export function openAccounts(tables: Tables): Accounts {
     return tables.levels.get(keys.levels(of.organisation.number, meter));
   }
 
-  return { account, meterAccount, counter, counterToChange, labelSet, levels };
+  return { account, series, meterAccount, counter, counterToChange, labelSet, levels };
 }

@@ -361,6 +361,7 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     meterKind: catalogues.meterKind,
     countedSince: catalogues.countedSince,
     account,
+    series: accounts.series,
     meterAccount,
     counter,
     labelSet,

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { NONE_CHANGED } from '../../src/state/values.js';
 import { type Account, account, manual, NOW, ORG, range } from '../support/account.js';
 import { PLANS } from '../support/attack-plans.js';
+import { closeDue } from '../support/billing.js';
 import { billedQuantities, coverage, isLiving, minor } from '../support/books.js';
 import { cold, type Json, time } from '../support/cold.js';
 import { refusedOf } from '../support/refusals.js';
@@ -39,6 +41,20 @@ describe('at the same moment', () => {
         refused.filter((reason) => !['PERIOD_OVERLAPS', 'ETAG_MISMATCH'].includes(reason)),
       ).toEqual([]);
       expect(await own.shown()).toEqual(['RECURRING OPEN 0.70: USAGE tokens 7 0.70']);
+    }));
+
+  test('the closings of others make no period of an organisation one that changed', () =>
+    on('2026-11-20T00:00:00Z', async (own) => {
+      const orgIds = Array.from({ length: 20 }, (_, i) => `org-${i}`);
+      for (const orgId of orgIds) await ask(own.running(), 'record', { event: event({ orgId }) });
+      await own.moveTo('2026-12-01T02:00:00Z');
+      await Promise.all(orgIds.map((orgId) => closeDue(own.running(), orgId)));
+      const { fold } = own.running().core;
+      const changed = orgIds.filter((orgId) => {
+        const organisation = fold.account(orgId)?.organisation;
+        return organisation?.changedFromMs !== NONE_CHANGED;
+      });
+      expect(changed).toEqual([]);
     }));
 
   test('ten closings of a draft and its deletion leave one invoice or none', () =>

@@ -1,5 +1,6 @@
 // A service whose clock stands until it is moved, and what tests of billing ask of it.
 
+import { readAccount } from '../../src/operations/billing/account-state.js';
 import { advanceSubscription } from '../../src/operations/billing/advance-subscription.js';
 import { closeAccount } from '../../src/operations/billing/close-account.js';
 import type { TestClock } from './clock.js';
@@ -10,8 +11,9 @@ import type { Running } from './service.js';
 /** Everything that is due for one organisation, now. */
 export async function closeDue(running: Running, orgId: string): Promise<void> {
   const { core } = running;
-  while ((await advanceSubscription(core, orgId)) <= core.clock.wallMs());
-  await closeAccount(core, orgId);
+  const advanced = async () => advanceSubscription(core, await readAccount(core, orgId));
+  while ((await advanced()) <= core.clock.wallMs());
+  await closeAccount(core, orgId, undefined);
 }
 
 /** Moves the clock to `text` and closes what is due then. */

@@ -81,7 +81,7 @@ async function quantityOf(
   const meter = catalogueOf(core).everyMeter.get(key);
   const account = core.fold.account(orgId);
   if (meter === undefined || account === undefined) return '0';
-  if (core.fold.meterAccount(account, key).series.lastMs === 0) return '0';
+  if (core.fold.series(account, key) === undefined) return '0';
   const [total] = await readUsage(core, account, meter, period, []);
   return formatUnits(total?.value ?? 0n, meter.scale);
 }

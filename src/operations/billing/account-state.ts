@@ -46,9 +46,17 @@ export function billedFrom(core: Core, { orgId, stored, billing }: AccountState)
   const closed = billing?.value.closed_to_ms ?? 0;
   if (closed > 0) return closed;
   const made = stored.organisation?.value.created_ms ?? Number.POSITIVE_INFINITY;
+  return Math.min(made, firstUsedMs(core, orgId));
+}
+
+/** Infinity where it used nothing. */
+export function firstUsedMs(core: Core, orgId: string): EpochMs {
   const account = core.fold.account(orgId);
-  if (account === undefined) return made;
+  if (account === undefined) return Number.POSITIVE_INFINITY;
   const { everyMeter } = core.fold.terms(orgId).catalogue;
-  const used = [...everyMeter.keys()].map((key) => core.fold.meterAccount(account, key).series);
-  return Math.min(made, ...used.filter((s) => s.lastMs > 0).map(({ firstMs }) => firstMs));
+  let firstMs = Number.POSITIVE_INFINITY;
+  for (const key of everyMeter.keys()) {
+    firstMs = Math.min(firstMs, core.fold.series(account, key)?.firstMs ?? firstMs);
+  }
+  return firstMs;
 }

@@ -6,15 +6,14 @@ import type { SubscriptionRecord } from '../../domain/subscriptions/document.js'
 import type { Core } from '../core.js';
 import { chargeNow } from '../subscriptions/charge.js';
 import { endedAt, endingChanges } from '../subscriptions/end-subscription.js';
-import { type AccountState, readAccount } from './account-state.js';
+import type { AccountState } from './account-state.js';
 import { planOf, settledBase, soldPlanOf } from './base-bill.js';
 
 const ACTOR = 'billing';
 
 /** Resolves with when its state changes next; Infinity where it does not. */
-export async function advanceSubscription(core: Core, orgId: string): Promise<EpochMs> {
-  const account = await readAccount(core, orgId);
-  const { subscription } = account;
+export async function advanceSubscription(core: Core, account: AccountState): Promise<EpochMs> {
+  const { orgId, subscription } = account;
   if (subscription === undefined) return Number.POSITIVE_INFINITY;
   const atMs = core.clock.wallMs();
   const next = nextState(core, account, subscription.value, atMs);

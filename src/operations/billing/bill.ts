@@ -158,7 +158,6 @@ export async function closingOf(
   const rest = [
     ...usage.changes(invoiceId),
     ...base.changes,
-    billingChange(account, usage, options),
     ...uses.map(({ grant }) => grantChange(grants, grant, atMs)),
     ...overpaid(core, closed, atMs),
   ];
@@ -169,7 +168,8 @@ export async function closingOf(
     changes: (number) => {
       const invoice = isSkipped ? closed : { ...closed, number: numberText('INV', year, number) };
       const located = draft === undefined ? [locator(orgId, invoiceId)] : [];
-      return [put('invoice', orgId, invoiceId, draft, invoice), ...located, ...rest];
+      const billing = billingChange(core, account, usage, options);
+      return [put('invoice', orgId, invoiceId, draft, invoice), ...located, ...rest, billing];
     },
   };
 }
@@ -205,13 +205,16 @@ function issued(
   };
 }
 
+/** At the moment of the commit: what other organisations did meanwhile does not matter. */
 export function billingChange(
+  core: Core,
   { orgId, billing }: AccountState,
-  { through }: UsageBill,
+  usage: UsageBill,
   { closedToMs, invoiceId }: Pick<ClosingOptions, 'closedToMs' | 'invoiceId'>,
 ): Change {
   const before = billing?.value ?? NOT_BILLED;
   const isClosing = closedToMs !== undefined;
+  const through = usage.isCurrent() ? core.journal.lastSequence() : usage.through;
   const value: BillingRecord = {
     closed_to_ms: Math.max(before.closed_to_ms, closedToMs ?? 0),
     // What came late is billed with a closing only.

@@ -8,20 +8,28 @@ import type { InvoiceKind } from '../../domain/invoicing/document.js';
 import { isWhole } from '../../domain/invoicing/ranges.js';
 import type { Interval } from '../../domain/metering/calendar.js';
 import { tenureAt, type UsagePeriod, usagePeriodAt } from '../../domain/subscriptions/terms.js';
-import type { Change, Stored } from '../../ledger/ledger.js';
+import type { Stored } from '../../ledger/ledger.js';
 import type { Core } from '../core.js';
 import { type AccountState, billedFrom, readAccount } from './account-state.js';
 import { nextBaseMs } from './base-bill.js';
-import { type Billing, billingChange, closingOf, compose, isEmpty } from './bill.js';
+import { type Billed, type Billing, billingChange, closingOf, compose, isEmpty } from './bill.js';
 import { coveredBy, otherCurrencies } from './usage-bill.js';
 
 const ACTOR = 'billing';
 const ATTEMPTS = 5;
 
-/** Resolves with when there is something to close next; Infinity where nothing will be. */
-export async function closeAccount(core: Core, orgId: string): Promise<EpochMs> {
-  for (let stale = 0; stale < ATTEMPTS; ) {
-    const account = await readAccount(core, orgId);
+/**
+ * Resolves with when there is something to close next; Infinity where nothing will be. `known`: the
+ * account as it was read just now.
+ */
+export async function closeAccount(
+  core: Core,
+  orgId: string,
+  known: AccountState | undefined,
+): Promise<EpochMs> {
+  let account = known;
+  for (let stale = 0; stale < ATTEMPTS; account = undefined) {
+    account ??= await readAccount(core, orgId);
     const step = nextStep(core, account);
     if (step === undefined) return Number.POSITIVE_INFINITY;
     const dueMs = step.atMs + core.settings.invoiceGraceMs;
@@ -84,21 +92,19 @@ async function closeStep(core: Core, account: AccountState, step: Step): Promise
     adjustments,
   };
   const composed = await compose(core, account, of);
-  const through = Math.min(composed.usage.through, covered ?? Number.MAX_SAFE_INTEGER);
-  const billed = { ...composed, usage: { ...composed.usage, through } };
+  const billed = covered === undefined ? composed : lessCurrent(composed, covered);
   const atMs = core.clock.wallMs();
   const invoiceId = draft?.id ?? `inv_${core.ids.uuid(atMs)}`;
   const closedToMs = step.period?.endMs;
   const common = { atMs, actor: ACTOR, orgId, reason: '' };
   if (draft === undefined && isEmpty(billed)) {
-    const changes: readonly Change[] = [
-      billingChange(account, billed.usage, { closedToMs, invoiceId }),
-      ...billed.base.changes,
-    ];
     const outcome = await core.ledger.commit({
       ...common,
       action: 'periods.close',
-      changes: () => changes,
+      changes: () => [
+        billingChange(core, account, billed.usage, { closedToMs, invoiceId }),
+        ...billed.base.changes,
+      ],
     });
     return outcome.kind === 'committed';
   }
@@ -109,6 +115,12 @@ async function closeStep(core: Core, account: AccountState, step: Step): Promise
   const { changes } = closing;
   const outcome = await core.ledger.commit({ ...common, action, changes, ...series });
   return outcome.kind === 'committed';
+}
+
+/** A period that was invoiced before it is closed has usage up to there only. */
+function lessCurrent(billed: Billed, covered: Sequence): Billed {
+  const through = Math.min(billed.usage.through, covered);
+  return { ...billed, usage: { ...billed.usage, through, isCurrent: () => false } };
 }
 
 /** What changed in periods of another currency has an invoice in that one. */

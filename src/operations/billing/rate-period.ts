@@ -72,7 +72,7 @@ function sourceOf(core: Core, orgId: string): UsageSource {
   const account = core.fold.account(orgId);
   if (account === undefined) return NO_USAGE;
   return {
-    isUsed: (meter) => core.fold.meterAccount(account, meter).series.lastMs > 0,
+    isUsed: (meter) => core.fold.series(account, meter) !== undefined,
     // Whatever lies at an edge has to be billed.
     begin: (meter, range) => beginUsage(core, account, meter, range, meter.rollupKeys, Infinity),
   };

@@ -25,7 +25,7 @@ import { tenureAt, type UsagePeriod, usagePeriodAt } from '../../domain/subscrip
 import type { Change, Stored } from '../../ledger/ledger.js';
 import { create, put } from '../change.js';
 import { type Core, catalogueOf } from '../core.js';
-import type { AccountState } from './account-state.js';
+import { type AccountState, firstUsedMs } from './account-state.js';
 import { beginRating, type Rated, type RatingBegun } from './rate-period.js';
 import {
   beginSpend,
@@ -41,6 +41,8 @@ export interface UsageBill {
   readonly lines: readonly LineDocument[];
   /** All usage up to here. */
   readonly through: Sequence;
+  /** Whether no usage of the organisation came or was taken back since it was read. */
+  readonly isCurrent: () => boolean;
   /** Of the range's start. */
   readonly plan: Plan;
   readonly subscriptionId: string;
@@ -77,6 +79,8 @@ export async function billUsage(
   range: Interval,
   late: Late,
 ): Promise<UsageBill> {
+  const isCurrent = watchUsage(core, account.orgId);
+  const through = core.journal.lastSequence();
   const periods = await periodsOf(core, account, range);
   const own = planOf(core, account, range.startMs).currency;
   const currency = late.kind === 'currency' ? late.currency : own;
@@ -109,11 +113,11 @@ export async function billUsage(
     const billed = difference.billed;
     changes.push((id) => periodChange(account, part, billOf(id, part, billed), spend));
   }
-  const through = core.journal.lastSequence();
   const first = parts[0];
   return {
     lines,
-    through: Math.min(through, ...[...parts, ...lateParts].map(({ rating }) => rating.through)),
+    through,
+    isCurrent,
     plan: first?.plan ?? lateParts[0]?.plan ?? planOf(core, account, range.startMs),
     subscriptionId: tenureAt(account.terms, range.startMs).document.subscription_id,
     spend: shownSpend(closings),
@@ -122,6 +126,18 @@ export async function billUsage(
       ...budgetChange(core, account, closings, invoiceId),
     ],
     isEmpty,
+  };
+}
+
+/** Sees what is applied to the organisation's totals from now on. */
+function watchUsage(core: Core, orgId: string): () => boolean {
+  const account = core.fold.account(orgId);
+  const meters = [...(account?.meters ?? [])].map(([key, at]) => ({ key, at, was: at.changes }));
+  return () => {
+    const now = core.fold.account(orgId);
+    // What is remembered of an organisation may be dropped: then nobody knows.
+    if (now !== account || now?.meters.size !== account?.meters.size) return false;
+    return meters.every(({ key, at, was }) => now?.meters.get(key) === at && at.changes === was);
   };
 }
 
@@ -174,8 +190,9 @@ async function changedPeriods(
 ): Promise<readonly Known[]> {
   const organisation = core.fold.account(account.orgId)?.organisation;
   if (organisation === undefined) return [];
-  const { changedFromMs: startMs, closedToMs: endMs } = organisation;
-  if (startMs >= endMs) return [];
+  const { changedFromMs, closedToMs: endMs } = organisation;
+  if (changedFromMs >= endMs) return [];
+  const startMs = Math.max(changedFromMs, firstUsedMs(core, account.orgId));
   const billed = new Set(own.map(({ period }) => period.startMs));
   const changed = await periodsOf(core, account, { startMs, endMs });
   return changed.filter(({ period }) => !billed.has(period.startMs));

@@ -59,6 +59,7 @@ function billedOf(core: Core, account: AccountState, charge: Charge): Billed {
     usage: {
       lines: [],
       through: core.journal.lastSequence(),
+      isCurrent: () => true,
       plan,
       subscriptionId,
       spend: undefined,
