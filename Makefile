@@ -56,8 +56,9 @@ test: build ## Run all tests (ARGS: arguments of vitest)
 
 test-billing: build ## Run the billing tests, one line per test: prices, ledger, invoices, calls
 	$(BIN)/vitest run --reporter=verbose test/domain test/contract test/billing test/cold test/pdf \
-	  test/rpc/invoice.test.ts test/rpc/invoice-prices.test.ts test/rpc/estimates.test.ts \
-	  test/rpc/attack-estimates.test.ts test/readme/billing.test.ts $(ARGS)
+	  test/notifications test/admin test/rpc/invoice.test.ts test/rpc/invoice-prices.test.ts \
+	  test/rpc/estimates.test.ts test/rpc/attack-estimates.test.ts test/rpc/spend.test.ts \
+	  test/readme/billing.test.ts $(ARGS)
 
 bench: build ## Measure, about 6 minutes (ARGS=--smoke: half a minute)
 	$(BIN)/tsc -p test/bench
