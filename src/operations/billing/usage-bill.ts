@@ -58,7 +58,6 @@ interface Part {
   readonly period: UsagePeriod;
   readonly stored: Stored<typeof KIND> | undefined;
   readonly added: Ranges;
-  readonly catalogue: Catalogue;
   readonly plan: Plan;
   readonly rating: RatingBegun;
   /** Undefined where no budget counts. */
@@ -198,38 +197,34 @@ async function changedPeriods(
   return changed.filter(({ period }) => !billed.has(period.startMs));
 }
 
+/** What the range has of a period and no invoice had. */
 function beginPart(core: Core, account: AccountState, known: Known, range: Interval): Part {
-  const { period, stored } = known;
-  const covered = coveredBy(stored?.value);
-  const own = overlap(period, range);
-  const added = own === undefined ? [] : without(own, covered);
-  const ranges = joinRanges([...covered, ...added]);
-  const isFixed = stored !== undefined && isFixedBy(stored.value, period);
-  const catalogue = isFixed ? catalogueAsOf(core, stored.value) : catalogueOf(core);
-  const plan = isFixed ? planIn(catalogue, stored.value) : planOf(core, account, period.startMs);
-  const isAll = isWhole(period, ranges);
-  const rating = beginRating(core, ratedOf(account, period, ranges, isAll, catalogue, plan));
-  const spend = beginSpend(core, account.orgId, ranges);
-  return { period, stored, added, catalogue, plan, rating, spend };
+  const own = overlap(known.period, range);
+  const added = own === undefined ? [] : without(own, coveredBy(known.stored?.value));
+  return begin(core, account, known, added);
 }
 
 /** All of a closed period that no voided invoice had: what was billed, and what had no usage. */
 function beginLate(core: Core, account: AccountState, known: Known): Part {
+  const { period, stored } = known;
+  const voided = (stored?.value.voided ?? []).map(toInterval);
+  const added = without(period, [...coveredBy(stored?.value), ...voided]);
+  return begin(core, account, known, added);
+}
+
+function begin(core: Core, account: AccountState, known: Known, added: Ranges): Part {
   const { stored } = known;
-  if (stored === undefined) return beginPart(core, account, known, known.period);
-  const { value } = stored;
-  // It may have been cut short, by a change of plan, after a part of it was billed.
-  const isFixed = isFixedBy(value, known.period);
-  const period = isFixed ? { ...known.period, tenure: value.tenure } : known.period;
-  const covered = coveredBy(value);
-  const added = without(period, [...covered, ...value.voided.map(toInterval)]);
-  const catalogue = isFixed ? catalogueAsOf(core, value) : catalogueOf(core);
-  const plan = isFixed ? planIn(catalogue, value) : planOf(core, account, period.startMs);
-  const ranges = joinRanges([...covered, ...added]);
-  const isAll = isWhole(period, ranges);
-  const rating = beginRating(core, ratedOf(account, period, ranges, isAll, catalogue, plan));
+  const fixed =
+    stored !== undefined && isFixedBy(stored.value, known.period) ? stored.value : undefined;
+  const catalogue =
+    fixed === undefined ? catalogueOf(core) : core.fold.catalogueAsOf(fixed.catalogue_sequence);
+  const period = fixed === undefined ? known.period : { ...known.period, tenure: fixed.tenure };
+  const plan =
+    fixed === undefined ? planOf(core, account, period.startMs) : planIn(catalogue, fixed);
+  const ranges = joinRanges([...coveredBy(stored?.value), ...added]);
+  const rating = beginRating(core, ratedOf(account, period, ranges, catalogue, plan));
   const spend = beginSpend(core, account.orgId, ranges);
-  return { period, stored, added, catalogue, plan, rating, spend };
+  return { period, stored, added, plan, rating, spend };
 }
 
 /** Whether all of it was billed: what it was rated by then rates it for ever. */
@@ -242,16 +237,12 @@ function ratedOf(
   { orgId }: AccountState,
   period: UsagePeriod,
   ranges: Ranges,
-  isAll: boolean,
   catalogue: Catalogue,
   plan: Plan,
 ): Rated {
   const { trial, zone } = period.tenure;
+  const isAll = isWhole(period, ranges);
   return { orgId, period, whole: period.whole, ranges, isAll, trial, zone, catalogue, plan };
-}
-
-function catalogueAsOf(core: Core, value: UsagePeriodRecord): Catalogue {
-  return core.fold.catalogueAsOf(value.catalogue_sequence);
 }
 
 function planIn(catalogue: Catalogue, { plan, plan_version }: UsagePeriodRecord): Plan {
