@@ -24,6 +24,11 @@ export interface TenureDocument {
   readonly zone: string;
   /** Of the usage periods. */
   readonly interval: BillingInterval;
+  /**
+   * It is one usage period, which was invoiced as such, whatever the rules of its zone say by now:
+   * the whole that it is, or is a part of.
+   */
+  readonly kept?: { readonly start_ms: EpochMs; readonly end_ms: EpochMs };
 }
 
 /** The hot path's copy of what holds for an organisation; written with every change of it. */
@@ -85,10 +90,15 @@ export interface UsagePeriod extends Interval {
 /** The usage period that holds `atMs`: the part of an anchored period that lies in one tenure. */
 export function usagePeriodAt(terms: Pick<TermsDocument, 'tenures'>, atMs: EpochMs): UsagePeriod {
   const tenure = tenureAt(terms, atMs);
-  const grid = periodAt(anchorOfTenure(tenure.document), tenure.document.interval, atMs);
+  const { document } = tenure;
+  if (document.kept !== undefined) {
+    const whole = { startMs: document.kept.start_ms, endMs: document.kept.end_ms };
+    return { startMs: document.from_ms, endMs: tenure.endMs, tenure: document, whole };
+  }
+  const grid = periodAt(anchorOfTenure(document), document.interval, atMs);
   const startMs = Math.max(grid.startMs, tenure.startMs);
   const endMs = Math.min(grid.endMs, tenure.endMs);
-  return { startMs, endMs, tenure: tenure.document, whole: wholeOf(terms, tenure, grid) };
+  return { startMs, endMs, tenure: document, whole: wholeOf(terms, tenure, grid) };
 }
 
 /**

@@ -13,6 +13,7 @@ import type { Core } from '../core.js';
 import { type AccountState, billedFrom, readAccount } from './account-state.js';
 import { nextBaseMs } from './base-bill.js';
 import { type Billed, type Billing, billingChange, closingOf, compose, isEmpty } from './bill.js';
+import { keepBoundaries } from './keep-boundaries.js';
 import { coveredBy, otherCurrencies } from './usage-bill.js';
 
 const ACTOR = 'billing';
@@ -30,6 +31,10 @@ export async function closeAccount(
   let account = known;
   for (let stale = 0; stale < ATTEMPTS; account = undefined) {
     account ??= await readAccount(core, orgId);
+    if (await keepBoundaries(core, account)) {
+      stale++;
+      continue;
+    }
     const step = nextStep(core, account);
     if (step === undefined) return Number.POSITIVE_INFINITY;
     const dueMs = step.atMs + core.settings.invoiceGraceMs;
