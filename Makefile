@@ -54,11 +54,14 @@ demo: build ## A tour in under a minute (TRACE=file.csv: your usage; KEEP=1: sta
 test: build ## Run all tests (ARGS: arguments of vitest)
 	$(BIN)/vitest run $(ARGS)
 
+BILLING_TESTS := test/domain test/contract test/billing test/cold test/pdf test/notifications \
+	test/admin test/rpc/invoice.test.ts test/rpc/invoice-prices.test.ts test/rpc/estimates.test.ts \
+	test/rpc/attack-estimates.test.ts test/rpc/spend.test.ts test/readme/billing.test.ts
+
 test-billing: build ## Run the billing tests, one line per test: prices, ledger, invoices, calls
-	$(BIN)/vitest run --reporter=verbose test/domain test/contract test/billing test/cold test/pdf \
-	  test/notifications test/admin test/rpc/invoice.test.ts test/rpc/invoice-prices.test.ts \
-	  test/rpc/estimates.test.ts test/rpc/attack-estimates.test.ts test/rpc/spend.test.ts \
-	  test/readme/billing.test.ts $(ARGS)
+	@report=$$(mktemp) && trap 'rm -f "$$report"' EXIT && \
+	$(BIN)/vitest run --reporter=verbose --reporter=json --outputFile.json="$$report" \
+	  $(BILLING_TESTS) $(ARGS) $(if $(ARGS),,&& node scripts/all-ran.mjs "$$report" $(BILLING_TESTS))
 
 bench: build ## Measure, about 6 minutes (ARGS=--smoke: half a minute)
 	$(BIN)/tsc -p test/bench

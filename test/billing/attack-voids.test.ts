@@ -148,6 +148,19 @@ test('a change gives back what was charged last, though a charge before it was v
     expect(totalOf(await own.invoices())).toBe(4000n);
   }));
 
+test('voided base price is not made again on an invoice of what was before the subscription', () =>
+  on('2026-11-20T12:00:00Z', async (own) => {
+    await own.use(10, '2026-11-20T11:00:00Z');
+    await own.subscription('CreateSubscription', { plan: 'dinar' });
+    const [first] = await own.invoices();
+    await own.closeAt('2026-11-21T12:00:00Z');
+    const before = (await own.invoices()).at(-1) as Json;
+    await voidOne(own, first);
+    await voidOne(own, before);
+    expect(linesOf((await again(own, before)).invoice)).toEqual(['USAGE tokens 10 1.00']);
+    expect(linesOf((await again(own, first)).invoice)).toEqual(linesOf(first));
+  }));
+
 test('the base price of a subscription that ended when it began is made again for it', () =>
   on('2026-11-20T12:00:00Z', async (own) => {
     await own.subscription('CreateSubscription', { plan: 'dinar' });

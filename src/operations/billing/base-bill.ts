@@ -9,11 +9,12 @@ import type { Plan } from '../../domain/plans/catalogue.js';
 import type { PlanDocument } from '../../domain/plans/document.js';
 import type { SubscriptionRecord } from '../../domain/subscriptions/document.js';
 import { type Anchor, periodAt } from '../../domain/subscriptions/period.js';
-import { anchorOfTenure } from '../../domain/subscriptions/terms.js';
+import { anchorOfTenure, tenureAt } from '../../domain/subscriptions/terms.js';
 import type { Change, Stored } from '../../ledger/ledger.js';
 import { put } from '../change.js';
 import { type Core, catalogueOf } from '../core.js';
 import { listAll } from '../paging.js';
+import type { AccountState } from './account-state.js';
 
 export interface BaseBill {
   readonly lines: readonly LineDocument[];
@@ -108,15 +109,20 @@ export function billBase(
   return { lines, changes };
 }
 
-/** What a voided invoice had of base price, once more: whether its subscription lives or not. */
+/**
+ * What a voided invoice had of base price, once more: whether its subscription lives or not. An
+ * invoice of usage has that of its own subscription only, one of no time that of any.
+ */
 export async function billVoidedBase(
   core: Core,
-  { orgId }: { readonly orgId: string },
-  dueMs: EpochMs,
+  { orgId, terms }: Pick<AccountState, 'orgId' | 'terms'>,
+  { startMs, endMs: dueMs }: Interval,
 ): Promise<{ readonly lines: readonly LineDocument[]; readonly changed: ChangedRecords }> {
   const lines: LineDocument[] = [];
   const changed = new Map<string, Stored<'subscription'>>();
+  const ownId = tenureAt(terms, startMs).document.subscription_id;
   for (const stored of await listAll(core.ledger, { kind: 'subscription', orgId })) {
+    if (startMs < dueMs && stored.id !== ownId) continue;
     const own = stored.value.base_voided.filter(({ due_ms }) => due_ms === dueMs);
     if (own.length === 0) continue;
     lines.push(...own.flatMap((each) => each.lines));

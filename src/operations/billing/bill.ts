@@ -51,7 +51,7 @@ export interface Billing {
 
 export async function compose(core: Core, account: AccountState, of: Billing): Promise<Billed> {
   const { kind, range, adjustments } = of;
-  const again = of.again ? await billVoidedBase(core, account, range.endMs) : NONE_VOIDED;
+  const again = of.again ? await billVoidedBase(core, account, range) : NONE_VOIDED;
   const live = again.changed.get(account.subscription?.id ?? '') ?? account.subscription;
   const usage = ofSold(core, await billUsage(core, account, range, of.late), range, again.changed);
   const base = of.baseMs === undefined ? NO_BASE : billBase(core, live, of.baseMs);
