@@ -26,6 +26,8 @@ import {
 } from './parse.js';
 import { Refusal } from './refusal.js';
 
+const LINE_PAGE = 'line_page_token';
+
 export async function getInvoice(
   core: Core,
   request: GetInvoiceRequest,
@@ -38,7 +40,7 @@ export async function getInvoice(
     faults.add('invoice_id', 'only one of invoice_id, period and period_start can be given');
   }
   if (invoiceId !== '') checkId(invoiceId, 'invoice_id', faults);
-  else if (linePageToken !== '') faults.add('line_page_token', 'needs invoice_id');
+  else if (linePageToken !== '') faults.add(LINE_PAGE, 'needs invoice_id');
   refuseFaults(faults);
   const account = await readAccount(core, orgId);
   const range = invoiceId === '' ? periodOf(core, account, request, faults) : undefined;
@@ -65,9 +67,10 @@ export async function getInvoice(
 }
 
 function firstLine(invoice: InvoiceDocument, token: string, faults: Faults): number {
-  const list = linePages(invoice);
-  const [from = 0] = decodePageToken(token, list, faults, 'line_page_token') ?? [];
-  return typeof from === 'number' ? from : 0;
+  const [from = 0] = decodePageToken(token, linePages(invoice), faults, LINE_PAGE) ?? [];
+  if (typeof from === 'number' && invoice.lines.at(from) !== undefined && from >= 0) return from;
+  if (token !== '') faults.add(LINE_PAGE, 'is beyond the last line');
+  return 0;
 }
 
 function answer(core: Core, invoice: GetInvoiceResponse['invoice']): Answer<GetInvoiceResponse> {

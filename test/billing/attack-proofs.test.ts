@@ -5,6 +5,7 @@ import { type Account, account, manual, ORG } from '../support/account.js';
 import { PLANS } from '../support/attack-plans.js';
 import { verified } from '../support/books.js';
 import { catalogueYaml } from '../support/catalogue.js';
+import { cold, time } from '../support/cold.js';
 import { temporaryDirectory } from '../support/service.js';
 
 const TIERS = catalogueYaml({
@@ -96,6 +97,27 @@ test('events of a closed period that are on no bill are named', async () => {
     });
   });
   expect(problems).toContain(
-    'organisation "acme": 2 events of closed periods are on no invoice, the first is "first"',
+    'organisation "acme": 2 events of a closed period are on no invoice, the first is "first"',
   );
+});
+
+test('an event replaced by one that changes nothing is on the bill of the other', async () => {
+  const problems = await problemsAfter('2026-11-20T00:00:00Z', async (own) => {
+    await own.use(5, '2026-11-19T12:00:00Z', { eventId: 'first' });
+    await own.closeAt('2026-12-01T02:00:00Z');
+    await cold(own.running(), 'Correction', 'AmendEvent', {
+      org_id: ORG,
+      event_id: 'first',
+      reason: 'x',
+      replacement: {
+        event_id: 'second',
+        meter: 'tokens',
+        quantity: '5',
+        event_time: time('2026-11-19T12:00:00Z'),
+      },
+    });
+    await own.use(1);
+    await own.closeAt('2027-01-01T02:00:00Z');
+  });
+  expect(problems).toEqual([]);
 });

@@ -42,6 +42,12 @@ interface Period {
   readonly ratings: readonly BillRating[];
 }
 
+interface Forgotten {
+  readonly orgId: string;
+  first: string;
+  events: number;
+}
+
 interface BillRating {
   readonly bill: Bill;
   /** It, and those that it rested on when it was made. */
@@ -54,7 +60,8 @@ export function openProof(records: Records): Proof {
   const sources = new Map<string, EventSource>();
   const periods = new Map<string, Period[]>();
   const billings = new Map<string, BillingRecord>();
-  const forgotten = new Map<string, { readonly first: string; events: number }>();
+  /** By organisation and period. */
+  const forgotten = new Map<string, Forgotten>();
   const counts = { eventsInvoiced: 0, eventsOpen: 0, eventsVoided: 0 };
   const problems: string[] = [];
 
@@ -120,17 +127,29 @@ export function openProof(records: Records): Proof {
     const period = find(periods.get(entry.orgId) ?? [], entry.eventTimeMs);
     const bills = period?.value.bills ?? [];
     const within = bills.filter(({ ranges }) => ranges.some((r) => holds(r, entry.eventTimeMs)));
-    const isBilled = within.length > 0 && bills.some((b) => b.through_sequence >= sequence);
-    if (isBilled) counts.eventsInvoiced++;
-    else if (period?.value.voided.some((r) => holds(r, entry.eventTimeMs))) counts.eventsVoided++;
+    const through = Math.max(0, ...bills.map(({ through_sequence }) => through_sequence));
+    const isBilled = within.length > 0 && through >= sequence;
+    if (isBilled) {
+      counts.eventsInvoiced++;
+      // Another may have come in its place that changed nothing, so no bill was made of the two.
+      if (wasCorrectedAfter(entry.orgId, sequence, through)) note(period, entry, -1);
+    } else if (period?.value.voided.some((r) => holds(r, entry.eventTimeMs))) counts.eventsVoided++;
     else {
       counts.eventsOpen++;
-      if (!isForgotten(entry, sequence, period)) return;
-      const { orgId, eventId } = entry;
-      const known = forgotten.get(orgId);
-      if (known === undefined) forgotten.set(orgId, { first: eventId, events: 1 });
-      else known.events++;
+      if (isForgotten(entry, sequence, period)) note(period, entry, 1);
     }
+  }
+
+  function wasCorrectedAfter(orgId: string, sequence: Sequence, through: Sequence): boolean {
+    return records.sequence('correction', orgId, `${sequence}`) > through;
+  }
+
+  function note(period: Period | undefined, { orgId, eventId }: RecordEntry, events: number): void {
+    const key = `${orgId}\u0004${period?.span.startMs ?? ''}`;
+    const known = forgotten.get(key) ?? { orgId, first: '', events: 0 };
+    forgotten.set(key, known);
+    known.events += events;
+    if (events > 0 && known.first === '') known.first = eventId;
   }
 
   return {
@@ -148,9 +167,10 @@ export function openProof(records: Records): Proof {
         bills += period.ratings.length;
         problems.push(...(await compare(period, invoices)));
       }
-      for (const [orgId, { first, events }] of forgotten) {
+      for (const { orgId, first, events } of forgotten.values()) {
+        if (events <= 0) continue;
         problems.push(
-          `organisation "${orgId}": ${events} events of closed periods are on no invoice, ` +
+          `organisation "${orgId}": ${events} events of a closed period are on no invoice, ` +
             `the first is ${JSON.stringify(first)}`,
         );
       }
