@@ -55,7 +55,7 @@ test('a period is closed once, at its end and grace, and the invoice is numbered
 test('after a downtime every period is closed, in order', () =>
   november(async (running, clock) => {
     await use(running, tokens('10'));
-    moveTo(clock, '2026-12-10T00:00:00Z');
+    moveTo(clock, '2026-12-01T00:30:00Z');
     await use(running, tokens('20'));
     await closeAt(running, clock, '2027-02-03T00:00:00Z', 'acme');
     expect(heads(await invoicesOf(running, 'acme'))).toEqual([

@@ -163,7 +163,7 @@ describe('a trial', () => {
   test('that nobody can pay for ends on the default plan', () =>
     at('2026-11-01T00:00:00Z', async (running, clock) => {
       await subscribe(running, 'paid');
-      moveTo(clock, '2026-11-15T00:00:00Z');
+      moveTo(clock, '2026-11-14T23:59:59Z');
       expect((await ask(running, 'checkQuota', { orgId: 'acme' })).plan).toBe('paid');
       await closeAt(running, clock, '2026-11-15T00:00:00Z', 'acme');
       expect((await ask(running, 'checkQuota', { orgId: 'acme' })).plan).toBe('free');

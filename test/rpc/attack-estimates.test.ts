@@ -42,7 +42,8 @@ const yaml = catalogueYaml({
   plans: freePlan(),
 });
 const clock = createTestClock('2026-11-20T12:00:00Z');
-const { now, org } = sharedService({ yaml, clock });
+// Nothing is closed by itself: past months stay previews.
+const { now, org } = sharedService({ yaml, clock, flags: ['--invoice-grace', '366d'] });
 
 const cents = (text: string) => Math.round(Number(text) * 100);
 const estimateOf = async (given: GivenEvent) =>

@@ -63,7 +63,9 @@ const yaml = catalogueYaml({
     - {id: own-1, plan: own}`,
 });
 const clock = createTestClock('2026-11-20T12:00:00Z');
-const { now, org, lastSequence } = sharedService({ yaml, clock });
+// Nothing is closed by itself: past months stay previews.
+const flags = ['--invoice-grace', '366d'];
+const { now, org, lastSequence } = sharedService({ yaml, clock, flags });
 
 const record = (given: GivenEvent, running: Running = now()) =>
   ask(running, 'record', { event: event(given) });
