@@ -37,7 +37,7 @@ export interface Config {
   readonly logFormat: 'json' | 'pretty';
   /** For calls that do not say. */
   readonly durability: 'fsync' | 'write';
-  readonly auth: 'off';
+  readonly auth: 'required' | 'off';
   readonly denyAsError: boolean;
   readonly requireData: boolean;
   /** A network file system to put up with; '' for none. */

@@ -61,6 +61,17 @@ export const limits = {
   /** Moved to a new version of their plan in one transaction, which must fit one batch. */
   movedSubscriptions: 1000,
 
+  // Access.
+  apiKeysPerOrg: 1000,
+  rolesPerCredential: 16,
+  allowedOrgs: 100,
+  keyOverlapMs: DAY_MS,
+  keyOverlapMaxMs: 30 * DAY_MS,
+  /** Credentials that need not be proved anew at each call: about 1 KiB each. */
+  sessions: 10_000,
+  /** No key, and no sound token, is longer. */
+  credentialChars: 8 * 1024,
+
   // Time.
   eventPastMs: 35 * DAY_MS,
   eventFutureMs: 5 * MINUTE_MS,

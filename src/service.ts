@@ -1,6 +1,7 @@
 // The composition root: opens everything in dependency order and closes it in reverse. Nothing else
 // knows the whole.
 
+import { openDoor, openGate } from './access/gate.js';
 import { type Clock, systemClock } from './base/clock.js';
 import { Failure } from './base/failure.js';
 import { openIdSource } from './base/ids.js';
@@ -14,7 +15,9 @@ import { checkFilesystem } from './journal/filesystem.js';
 import { type Lock, takeLock } from './journal/lock.js';
 import { openEmbeddedLedger } from './ledger/embedded.js';
 import { limits } from './limits.js';
+import { openKeyChanges } from './operations/access/key-changes.js';
 import { openDues } from './operations/billing/dues.js';
+import { LOCAL } from './operations/caller.js';
 import type { Core } from './operations/core.js';
 import { openDenials } from './operations/denials.js';
 import { openNotices } from './operations/notifications/notices.js';
@@ -28,6 +31,7 @@ import {
   withdrawAddresses,
 } from './ops/addresses.js';
 import { announceState, importSeed, journalEvents } from './ops/announce.js';
+import { ensureBootstrapKey } from './ops/bootstrap-key.js';
 import { namingHolder } from './ops/cli/locked.js';
 import { version } from './ops/cli/version.js';
 import { makeDataDirectory } from './ops/data-directory.js';
@@ -43,6 +47,7 @@ import { pruneIdsTurn } from './pumps/prune-ids.js';
 import { type Pump, startPump } from './pumps/pump.js';
 import { summariseDenials } from './pumps/summarise-denials.js';
 import { type Machine, watchMachine } from './pumps/watch-machine.js';
+import { openRpcs } from './rpc/rpcs.js';
 import { type OpenedState, openState } from './state/open.js';
 import { setAside } from './state/set-aside.js';
 import { wasLeftOpen } from './state/state-file.js';
@@ -98,6 +103,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     const status = openStatus(dataDir, clock);
     const core = openCore(config, log, metrics, state, clock, phase, status);
     await importSeed(config, log, core);
+    if (config.auth === 'required') await ensureBootstrapKey(dataDir, log, core);
     const machine = openMachine(options, clock, files, state);
     metrics.gauges(gaugesOf({ state, core, machine, config, filesystem: filesystem.warning }));
     const pumps = startPumps(options, core, state, machine);
@@ -107,9 +113,9 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     const edge = edgeOf(options, core, metrics);
     const grpc = await openGrpcServer({
       edge,
+      rpcs: openRpcs(),
       addresses: config.grpcListen,
       reflection: config.reflection ? 'on' : 'off',
-      denyAsError: config.denyAsError ? 'always' : 'asked',
       benchNoop: config.benchNoop ? 'on' : 'off',
     });
     closers.push(() => drain(config, log, grpc, edge, phase));
@@ -205,6 +211,7 @@ function openCore(
   const tiers = new Set<string>();
   const notices = openNotices(state.journal.lastSequence());
   return {
+    caller: { principal: LOCAL, source: '' },
     fold: state.fold,
     journal: state.journal,
     ledger: openEmbeddedLedger({ ...state, onCommit: notices.note }),
@@ -218,6 +225,7 @@ function openCore(
     notices,
     queues: openQueues(clock),
     status,
+    keyChanges: openKeyChanges(),
     monthAt: rememberingInterval('MONTH'),
     settings: {
       eventPastMs: config.eventPastMs,
@@ -322,6 +330,8 @@ function edgeOf(options: ServiceOptions, core: Core, metrics: Metrics): Edge {
   const { config, log } = options;
   return {
     core,
+    gate: config.auth === 'off' ? openDoor(core) : openGate(core),
+    denyAsError: config.denyAsError ? 'always' : 'asked',
     recorder: metrics.rpc,
     openCalls: 0,
     onError(method, error) {

@@ -18,6 +18,8 @@ const LAYERS = [
   'state',
   'ledger',
   'operations',
+  'access',
+  'rpc',
   'pumps',
   'grpc',
   'ops',

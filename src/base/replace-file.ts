@@ -4,10 +4,17 @@
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 
-export async function replaceFile(directory: string, name: string, text: string): Promise<void> {
+export async function replaceFile(
+  directory: string,
+  name: string,
+  text: string,
+  mode = 0o640,
+): Promise<void> {
   const path = join(directory, name);
-  const file = await open(`${path}.tmp`, 'w', 0o640);
+  const file = await open(`${path}.tmp`, 'w', mode);
   try {
+    // One that a crash left has a mode already.
+    await file.chmod(mode);
     await file.writeFile(text);
     await file.datasync();
   } finally {

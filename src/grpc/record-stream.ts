@@ -10,13 +10,16 @@ import type {
   RecordStreamResponse,
 } from '../../generated/ts/tollgate/v1/metering_service.js';
 import { Outcome } from '../../generated/ts/tollgate/v1/usage_event.js';
+import type { Session } from '../access/session.js';
 import { limits } from '../limits.js';
-import { type Core, draining, refuseIfUnable } from '../operations/core.js';
+import { draining, refuseIfUnable } from '../operations/core.js';
 import { recordOne } from '../operations/event-result.js';
 import { createFaults, refuseFaults } from '../operations/parse.js';
 import { checkDurability } from '../operations/record.js';
 import { invalidField, type Refusal } from '../operations/refusal.js';
-import { type Edge, errorReply } from './unary.js';
+import { authorise } from '../rpc/authorise.js';
+import { STREAM_ITEM } from '../rpc/metering.js';
+import { type Edge, errorReply, presentedBy } from './unary.js';
 
 type Stream = ServerDuplexStream<RecordStreamRequest, RecordStreamResponse>;
 
@@ -68,6 +71,9 @@ function serve(edge: Edge, stream: Stream, done: (code: number) => void): (why: 
     results: [],
     ending: false,
   };
+  const presented = presentedBy(stream.metadata);
+  let session: Session | undefined;
+  let admitting = false;
   let scheduled = false;
   let closed = false;
 
@@ -89,7 +95,7 @@ function serve(edge: Edge, stream: Stream, done: (code: number) => void): (why: 
       progress.acked = upTo;
       if (news) stream.write({ ackedSequence: upTo, results });
       if (progress.received > upTo && !progress.ending) schedule();
-      if (stream.isPaused() && !progress.ending) stream.resume();
+      if (stream.isPaused() && !progress.ending && !admitting) stream.resume();
       then?.();
     });
   }
@@ -110,17 +116,42 @@ function serve(edge: Edge, stream: Stream, done: (code: number) => void): (why: 
     });
   }
 
-  stream.on('data', (message: RecordStreamRequest) => {
+  /** A credential that ended, or was changed, ends its streams too. */
+  function isAdmitted(own: Session | undefined): own is Session {
+    return own?.live === true && core.clock.wallMs() < own.expiresMs;
+  }
+
+  function receive(message: RecordStreamRequest): void {
     if (progress.ending) return;
+    if (!isAdmitted(session)) {
+      void admitBefore(message);
+      return;
+    }
     try {
-      take(core, progress, message);
+      take(session, progress, message);
       schedule();
       const unacked = Number(progress.received - progress.acked);
       if (unacked > limits.streamUnackedEvents) stream.pause();
     } catch (error) {
       fail(error);
     }
-  });
+  }
+
+  async function admitBefore(message: RecordStreamRequest): Promise<void> {
+    admitting = true;
+    stream.pause();
+    try {
+      session = await edge.gate.admit(presented);
+      if (isAdmitted(session)) receive(message);
+      stream.resume();
+    } catch (error) {
+      fail(error);
+    } finally {
+      admitting = false;
+    }
+  }
+
+  stream.on('data', receive);
   stream.on('end', () => {
     if (progress.ending) return;
     progress.ending = true;
@@ -134,7 +165,7 @@ function serve(edge: Edge, stream: Stream, done: (code: number) => void): (why: 
   return fail;
 }
 
-function take(core: Core, progress: Progress, { message }: RecordStreamRequest): void {
+function take(session: Session, progress: Progress, { message }: RecordStreamRequest): void {
   if (message === undefined) throw invalidField('message', 'must be options or an item');
   if (message.$case === 'options') {
     if (progress.enforce !== undefined) {
@@ -147,10 +178,16 @@ function take(core: Core, progress: Progress, { message }: RecordStreamRequest):
     return;
   }
   if (progress.enforce === undefined) throw invalidField('options', 'must be the first message');
-  takeItem(core, progress, message.value, progress.enforce);
+  takeItem(session, progress, message.value, progress.enforce);
 }
 
-function takeItem(core: Core, progress: Progress, item: RecordStreamItem, enforce: boolean): void {
+function takeItem(
+  { principal, core }: Session,
+  progress: Progress,
+  item: RecordStreamItem,
+  enforce: boolean,
+): void {
+  authorise(principal, STREAM_ITEM, item);
   const { clientSequence, event } = item;
   if (clientSequence <= progress.received) {
     throw invalidField(

@@ -7,19 +7,10 @@ import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import type { Server } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
+import { SERVICE_NAMES } from './services.js';
 
 const IMAGE = new URL('../../generated/descriptors.binpb', import.meta.url);
-const SERVICES = [
-  'tollgate.v1.MeteringService',
-  'tollgate.v1.CatalogService',
-  'tollgate.v1.OrganizationService',
-  'tollgate.v1.SubscriptionService',
-  'tollgate.v1.InvoiceService',
-  'tollgate.v1.CorrectionService',
-  'tollgate.v1.AdminService',
-  'tollgate.v1.NotificationService',
-  'grpc.health.v1.Health',
-];
+const SERVICES = [...SERVICE_NAMES, 'grpc.health.v1.Health'];
 
 /** The private part of @grpc/reflection 1.0.4 that keeps each file's encoding. */
 interface Encodings {

@@ -8,16 +8,11 @@ import { Failure, systemCode } from '../base/failure.js';
 import { listenFailure } from '../base/listen-failure.js';
 import { answers } from '../journal/lock.js';
 import { limits } from '../limits.js';
-import { addAdminService } from './admin-service.js';
+import type { Rpcs } from '../rpc/rpcs.js';
 import { addNoop } from './bench-noop.js';
-import { addBillingServices } from './billing-services.js';
-import { addColdServices } from './cold-services.js';
-import { denyAsError } from './deny-as-error.js';
 import { limitMetadata, watchSessions } from './harden.js';
-import { meteringService } from './metering-service.js';
-import { addNotificationService } from './notification-service.js';
 import { addReflection } from './reflection.js';
-import { meteringDefinition } from './reply-encoding.js';
+import { addServices } from './services.js';
 import type { Edge } from './unary.js';
 
 export type Address =
@@ -26,9 +21,9 @@ export type Address =
 
 export interface GrpcServerOptions {
   readonly edge: Edge;
+  readonly rpcs: Rpcs;
   readonly addresses: readonly Address[];
   readonly reflection: 'on' | 'off';
-  readonly denyAsError: 'always' | 'asked';
   /** A method that does nothing, to measure the transport with. */
   readonly benchNoop: 'on' | 'off';
 }
@@ -66,12 +61,7 @@ export async function openGrpcServer(options: GrpcServerOptions): Promise<GrpcSe
   const { edge, addresses } = options;
   const server = new Server(OPTIONS);
   limitMetadata(server);
-  const metering = meteringService(edge, denyAsError(options.denyAsError));
-  server.addService(meteringDefinition, metering.handlers);
-  addColdServices(server, edge);
-  addBillingServices(server, edge);
-  addNotificationService(server, edge);
-  addAdminService(server, edge);
+  const streams = addServices(server, edge, options.rpcs);
   const health = new HealthImplementation({ '': 'NOT_SERVING', [SERVICE]: 'NOT_SERVING' });
   health.addToServer(server);
   if (options.reflection === 'on') addReflection(server);
@@ -92,7 +82,7 @@ export async function openGrpcServer(options: GrpcServerOptions): Promise<GrpcSe
     },
     async close(deadlineMs) {
       const untilMs = edge.core.clock.monotonicMs() + deadlineMs;
-      metering.streams.drain();
+      streams.drain();
       while (edge.openCalls > 0 && edge.core.clock.monotonicMs() < untilMs) {
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }

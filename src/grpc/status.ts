@@ -32,6 +32,8 @@ const CODE: Record<RefusalStatus, status> = {
   RESOURCE_EXHAUSTED: status.RESOURCE_EXHAUSTED,
   ABORTED: status.ABORTED,
   UNAVAILABLE: status.UNAVAILABLE,
+  UNAUTHENTICATED: status.UNAUTHENTICATED,
+  PERMISSION_DENIED: status.PERMISSION_DENIED,
 };
 
 type StatusReply = Pick<ServiceError, 'code' | 'details' | 'metadata' | 'name' | 'message'>;

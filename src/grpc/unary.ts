@@ -1,5 +1,5 @@
-// The one shape of a unary handler: decide, wait until what the reply depends on is durable, reply.
-// Metrics and errors are handled here and nowhere else.
+// The one shape of a unary handler: admit the caller, authorise, decide, wait until what the reply
+// depends on is durable, reply. Metrics and errors are handled here and nowhere else.
 
 import {
   type handleUnaryCall,
@@ -8,15 +8,20 @@ import {
   type sendUnaryData,
   status,
 } from '@grpc/grpc-js';
+import type { Gate, Presented } from '../access/gate.js';
+import type { Session } from '../access/session.js';
 import type { MonotonicMs } from '../base/units.js';
 import type { Answer, Core } from '../operations/core.js';
 import { Refusal, type RefusalStatus } from '../operations/refusal.js';
+import { perform, type Rpc } from '../rpc/rpc.js';
 import type { RpcRecorder } from '../telemetry/rpc-metrics.js';
 import { internalError, toServiceError } from './status.js';
 
 export interface Edge {
   readonly core: Core;
-  /** gRPC counts as ready: before it every call is NOT_READY. */
+  readonly gate: Gate;
+  /** Whether every denial is a status, or those are that ask for it. */
+  readonly denyAsError: 'always' | 'asked';
   readonly recorder: (method: string) => RpcRecorder;
   /** An error that is no refusal: logged, and fatal where the state can no longer be trusted. */
   readonly onError: (method: string, error: unknown) => void;
@@ -24,41 +29,96 @@ export interface Edge {
   openCalls: number;
 }
 
-export type Operation<Request, Reply> = (core: Core, request: Request) => Answer<Reply>;
-export type SlowOperation<Request, Reply> = (
-  core: Core,
-  request: Request,
-) => Promise<Answer<Reply>>;
-
-/** Turns a reply into a refusal where the caller asked for that. */
-export type Objection<Request, Reply> = (
-  core: Core,
-  request: Request,
-  reply: Reply,
-  metadata: Metadata,
-) => Refusal | undefined;
+/** Eighty methods would be too many series, so these share one. */
+const ADMINISTRATIVE = 'administrative';
+const DENY_AS_ERROR = 'tollgate-deny-as-error';
 
 export function unary<Request, Reply>(
   edge: Edge,
   method: string,
-  operation: Operation<Request, Reply>,
-  object?: Objection<Request, Reply>,
+  rpc: Rpc<Request, Reply>,
 ): handleUnaryCall<Request, Reply> {
-  const { core } = edge;
-  const { journal } = core;
-  const finish = finisher<Request, Reply>(edge, method);
+  const { core, gate } = edge;
+  const { journal, clock } = core;
+  const recorder = edge.recorder(rpc.kind === 'metering' ? method : ADMINISTRATIVE);
+
   return (call, callback) => {
-    const startedMs = start(edge);
+    edge.openCalls++;
+    const startedMs = clock.monotonicMs();
     try {
-      const { reply, after } = operation(core, call.request);
-      const refusal = object?.(core, call.request, reply, call.metadata);
-      journal.whenSynced(after, () => finish(call, callback, startedMs, refusal, reply));
+      const session = gate.admit(presentedBy(call.metadata));
+      if (!(session instanceof Promise)) return answer(session, call, callback, startedMs);
+      session.then(
+        (admitted) => answer(admitted, call, callback, startedMs),
+        (error: unknown) => finish(call, callback, startedMs, error),
+      );
     } catch (error) {
+      finish(call, callback, startedMs, error);
+    }
+  };
+
+  function answer(
+    session: Session,
+    call: ServerUnaryCall<Request, Reply>,
+    callback: sendUnaryData<Reply>,
+    startedMs: MonotonicMs,
+  ): void {
+    const fail = (error: unknown) => {
       // What a refusal says of the state must be durable too: a conflict, an ended reservation.
       const after = saysState(error) ? journal.lastSequence() : 0;
       journal.whenSynced(after, () => finish(call, callback, startedMs, error));
+    };
+    const succeed = ({ reply, after }: Answer<Reply>) => {
+      const refusal = objection(session.core, call, reply);
+      journal.whenSynced(after, () => finish(call, callback, startedMs, refusal, reply));
+    };
+    try {
+      const { request } = call;
+      const source = rpc.kind === 'metering' ? '' : call.getPeer();
+      const answered = perform(rpc, session, request, source);
+      if (answered instanceof Promise) answered.then(succeed, fail);
+      else succeed(answered);
+    } catch (error) {
+      fail(error);
     }
-  };
+  }
+
+  function objection(own: Core, call: ServerUnaryCall<Request, Reply>, reply: Reply) {
+    if (rpc.denial === undefined) return undefined;
+    const refusal = rpc.denial(own, call.request, reply);
+    if (refusal === undefined || edge.denyAsError === 'always') return refusal;
+    const asked = call.metadata.get(DENY_AS_ERROR).some((value) => String(value) === 'true');
+    return asked ? refusal : undefined;
+  }
+
+  function finish(
+    call: ServerUnaryCall<Request, Reply>,
+    callback: sendUnaryData<Reply>,
+    startedMs: MonotonicMs,
+    error: unknown,
+    reply?: Reply,
+  ): void {
+    edge.openCalls--;
+    let code = status.OK;
+    if (error === undefined && reply !== undefined) {
+      callback(null, reply);
+      if (call.cancelled) code = status.CANCELLED;
+    } else {
+      const refused = errorReply(edge, method, error);
+      callback(refused);
+      code = refused.code;
+    }
+    recorder.done(code, clock.monotonicMs() - startedMs);
+  }
+}
+
+export function presentedBy(metadata: Metadata): Presented {
+  return { authorization: first(metadata, 'authorization'), apiKey: first(metadata, 'x-api-key') };
+}
+
+function first(metadata: Metadata, key: string): string {
+  const value = metadata.get(key)[0];
+  return typeof value === 'string' ? value : '';
 }
 
 const OF_STATE: ReadonlySet<RefusalStatus> = new Set([
@@ -69,67 +129,6 @@ const OF_STATE: ReadonlySet<RefusalStatus> = new Set([
 
 function saysState(error: unknown): boolean {
   return error instanceof Refusal && OF_STATE.has(error.status);
-}
-
-const ADMINISTRATIVE = 'administrative';
-
-/** For operations that work in slices: reads that may take long. */
-export function slowUnary<Request, Reply>(
-  edge: Edge,
-  method: string,
-  operation: SlowOperation<Request, Reply>,
-  /** Of an administrative service: eighty methods would be too many series, so they share one. */
-  service = '',
-): handleUnaryCall<Request, Reply> {
-  const { core } = edge;
-  const finish = finisher<Request, Reply>(edge, method, service === '' ? method : ADMINISTRATIVE);
-  return (call, callback) => {
-    const startedMs = start(edge);
-    // What is refused before the first await is refused like the rest.
-    (async () => operation(core, call.request))().then(
-      ({ reply, after }) =>
-        core.journal.whenSynced(after, () => finish(call, callback, startedMs, undefined, reply)),
-      (error: unknown) => {
-        const after = saysState(error) ? core.journal.lastSequence() : 0;
-        core.journal.whenSynced(after, () => finish(call, callback, startedMs, error));
-      },
-    );
-  };
-}
-
-function start(edge: Edge): MonotonicMs {
-  edge.openCalls++;
-  return edge.core.clock.monotonicMs();
-}
-
-type Finish<Request, Reply> = (
-  call: ServerUnaryCall<Request, Reply>,
-  callback: sendUnaryData<Reply>,
-  startedMs: MonotonicMs,
-  error: unknown,
-  reply?: Reply,
-) => void;
-
-function finisher<Request, Reply>(
-  edge: Edge,
-  method: string,
-  counted = method,
-): Finish<Request, Reply> {
-  const { clock } = edge.core;
-  const recorder = edge.recorder(counted);
-  return (call, callback, startedMs, error, reply) => {
-    edge.openCalls--;
-    let code = status.OK;
-    if (error === undefined && reply !== undefined) {
-      callback(null, reply);
-      if (call.cancelled) code = status.CANCELLED;
-    } else {
-      const answer = errorReply(edge, method, error);
-      callback(answer);
-      code = answer.code;
-    }
-    recorder.done(code, clock.monotonicMs() - startedMs);
-  };
 }
 
 export function errorReply(edge: Edge, method: string, error: unknown) {

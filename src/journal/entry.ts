@@ -193,6 +193,8 @@ export interface LedgerEntry {
   readonly kind: 'ledger';
   readonly atMs: EpochMs;
   readonly actor: string;
+  /** The address that its call came from; '' for what the server did by itself. */
+  readonly source: string;
   /** `plans.create`, `invoices.void`, … */
   readonly action: string;
   /** The organisation that it is about, or ''. */

@@ -41,6 +41,7 @@ export function encodeLedger(writer: Writer, entry: LedgerEntry): void {
 
 export function decodeLedger(reader: Reader, atMs: EpochMs): LedgerEntry {
   const actor = readText(reader);
+  const source = readText(reader);
   const action = readText(reader);
   const orgId = readText(reader);
   const reason = readText(reader);
@@ -54,6 +55,7 @@ export function decodeLedger(reader: Reader, atMs: EpochMs): LedgerEntry {
     kind: 'ledger',
     atMs,
     actor,
+    source,
     action,
     orgId,
     reason,
@@ -66,6 +68,7 @@ export function decodeLedger(reader: Reader, atMs: EpochMs): LedgerEntry {
 
 function encodeBody(writer: Writer, entry: Omit<LedgerEntry, 'chain'>): void {
   writeText(writer, entry.actor);
+  writeText(writer, entry.source);
   writeText(writer, entry.action);
   writeText(writer, entry.orgId);
   writeText(writer, entry.reason);

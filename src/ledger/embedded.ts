@@ -92,7 +92,7 @@ export function openEmbeddedLedger(options: EmbeddedOptions): Ledger {
 
   /** Without an await: what was checked holds until all of it is in the journal. */
   function apply(transaction: Transaction): Outcome {
-    const { request, series, atMs, actor, action, orgId, reason } = transaction;
+    const { request, series, atMs, actor, source = '', action, orgId, reason } = transaction;
     const first = request && firstOf(request);
     if (first !== undefined) return first;
     const drawn = series === undefined ? undefined : drawFrom(series);
@@ -107,6 +107,7 @@ export function openEmbeddedLedger(options: EmbeddedOptions): Ledger {
       kind: 'ledger',
       atMs,
       actor,
+      source,
       action,
       orgId,
       reason,
@@ -237,12 +238,12 @@ function auditEntry(
   sequence: Sequence,
 ): Omit<AuditEntry, 'position' | 'catalogueVersion'> {
   const entry = readLedgerEntry(journal, sequence);
-  const { atMs, actor, action, orgId, reason, requestId, chain } = entry;
+  const { atMs, actor, source, action, orgId, reason, requestId, chain } = entry;
   const changed = entry.writes.map((write) => ({
     ...toChanged(write),
     before: beforeOf(journal, write),
   }));
-  return { sequence, atMs, actor, action, orgId, reason, requestId, changed, chain };
+  return { sequence, atMs, actor, source, action, orgId, reason, requestId, changed, chain };
 }
 
 /** The record as the entry that wrote it before left it. */

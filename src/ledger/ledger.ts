@@ -79,6 +79,8 @@ export interface Change {
 export interface Transaction {
   readonly atMs: EpochMs;
   readonly actor: string;
+  /** The address that its call came from; absent for what the server does by itself. */
+  readonly source?: string;
   /** `plans.create`, `invoices.void`, … */
   readonly action: string;
   /** The organisation that it is about, or ''. */
@@ -131,6 +133,7 @@ export interface AuditPage {
 }
 
 export interface AuditEntry extends Pick<Transaction, 'atMs' | 'actor' | 'action' | 'orgId'> {
+  readonly source: string;
   readonly reason: string;
   readonly sequence: Sequence;
   /** In the whole trail, from 1, without gaps. */

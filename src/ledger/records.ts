@@ -1,5 +1,6 @@
 // The kinds of records in the ledger, and what each is.
 
+import type { ApiKeyRecord } from '../domain/access/api-key.js';
 import type { BillingRecord, UsagePeriodRecord } from '../domain/invoicing/billing.js';
 import type { CreditGrantRecord, CreditNoteRecord } from '../domain/invoicing/credit.js';
 import type { InvoiceDocument } from '../domain/invoicing/document.js';
@@ -54,7 +55,9 @@ export interface RecordValues {
   correction: CorrectionRecord;
   /** The event that another one took the place of; id is the sequence of that other one. */
   amendment: { readonly event_id: string };
-  /** Whose an invoice or credit note is: its id, where only that is known. */
+  /** Of its organisation, or of ''; id is what the key begins with. */
+  api_key: ApiKeyRecord;
+  /** Whose an invoice, credit note or key is: its id, where only that is known. */
   locator: { readonly org_id: string };
   credit_note: CreditNoteRecord;
   credit_grant: CreditGrantRecord;

@@ -6,12 +6,11 @@ import { hash32 } from '../base/hash.js';
 import type { EpochMs } from '../base/units.js';
 import type { Change, Changed, Stored, Transaction } from '../ledger/ledger.js';
 import type { RecordKind, RecordValues } from '../ledger/records.js';
+import { madeBy } from './caller.js';
 import { type Answer, type Core, refuseIfFull, refuseIfUnable } from './core.js';
 import type { Faults } from './parse.js';
 import { Refusal } from './refusal.js';
 
-/** Who changes something while nobody has to say who they are. */
-const ACTOR = 'local';
 const ATTEMPTS = 5;
 const REQUEST_ID = /^[\x20-\x7e]{1,128}$/;
 
@@ -53,7 +52,7 @@ export async function change<Reply>(core: Core, changing: Changing<Reply>): Prom
       return { reply: await changing.unchanged(), after: core.journal.lastSequence() };
     }
     refuseIfFull(core, 'ordinary');
-    const common = { atMs, actor: ACTOR, action, orgId, reason, request };
+    const common = { atMs, ...madeBy(core), action, orgId, reason, request };
     const outcome = await core.ledger.commit({ ...common, ...(planned ?? NOTHING) });
     switch (outcome.kind) {
       case 'committed':

@@ -13,8 +13,10 @@ import type { Ledger } from '../ledger/ledger.js';
 import type { Fold } from '../state/fold.js';
 import type { Indexes } from '../state/index/indexes.js';
 import type { Metrics } from '../telemetry/metrics.js';
+import type { KeyChanges } from './access/key-changes.js';
 import type { SystemStatus } from './admin/system-status.js';
 import type { Dues } from './billing/dues.js';
+import type { Caller } from './caller.js';
 import type { Denials } from './denials.js';
 import type { Notices } from './notifications/notices.js';
 import type { Queues } from './notifications/queues.js';
@@ -31,6 +33,8 @@ export interface Settings {
 }
 
 export interface Core {
+  /** Whom this is done for: a call has a core of its own, and all else in common. */
+  readonly caller: Caller;
   readonly fold: Fold;
   readonly journal: Journal;
   readonly ledger: Ledger;
@@ -46,6 +50,8 @@ export interface Core {
   readonly notices: Notices;
   /** Deliveries that wait to be sent. */
   readonly queues: Queues;
+  /** Keys that are no longer what they were. */
+  readonly keyChanges: KeyChanges;
   /** What the process knows of itself. */
   readonly status: SystemStatus;
   /** The UTC month that holds a time; the last answer is remembered. */

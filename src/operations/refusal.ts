@@ -9,7 +9,9 @@ export type RefusalStatus =
   | 'FAILED_PRECONDITION'
   | 'RESOURCE_EXHAUSTED'
   | 'ABORTED'
-  | 'UNAVAILABLE';
+  | 'UNAVAILABLE'
+  | 'UNAUTHENTICATED'
+  | 'PERMISSION_DENIED';
 
 export interface Violation {
   /** Path of the field in the request: `event.dimensions["tool"]`. */

@@ -62,7 +62,9 @@ export const SETTINGS = {
   durability: setting('fsync', oneOf(['fsync', 'write']), {
     help: 'fsync or write: what a call that does not say gets',
   }),
-  auth: setting('off', authentication, { help: 'off: there is no access control yet' }),
+  auth: setting('required', oneOf(['required', 'off']), {
+    help: 'required, or off: whoever can connect may do anything',
+  }),
   deny_as_error: setting('false', trueOrFalse, { help: 'a denied quota is a status code' }),
   require_data: setting('false', trueOrFalse, { help: 'refuse to begin an empty directory' }),
   allow_filesystem: setting('', fileSystem, {
@@ -154,12 +156,6 @@ function directory(text: string): string | Refused {
 function fileSystem(text: string): string | Refused {
   const rule = 'must be the name of a file system, such as nfs';
   return matching(/^[a-z0-9._-]{0,32}$/, rule)(text);
-}
-
-function authentication(text: string): 'off' | Refused {
-  if (text === 'off') return text;
-  if (text !== 'required') return refuse('must be off');
-  return refuse('access control does not exist yet: only off, which listens on loopback only');
 }
 
 function noHttp(text: string): '' | Refused {

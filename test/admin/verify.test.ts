@@ -125,6 +125,7 @@ describe('the chain', () => {
         kind: 'ledger',
         atMs: i,
         actor: 'a',
+        source: '',
         action: 'plans.create',
         orgId: '',
       } as const;

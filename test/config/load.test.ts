@@ -16,7 +16,7 @@ test('with nothing given, every setting has its documented default', () => {
     logLevel: 'info',
     logFormat: 'json',
     durability: 'fsync',
-    auth: 'off',
+    auth: 'required',
     denyAsError: false,
     requireData: false,
     allowFilesystem: '',

@@ -7,6 +7,7 @@ import {
   credentials,
   type GrpcObject,
   loadPackageDefinition,
+  Metadata,
   type ServiceError,
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
@@ -14,10 +15,15 @@ import type { Running } from './service.js';
 
 /** Whatever a reply holds. */
 export type Json = ReturnType<typeof JSON.parse>;
-type Unary = (request: object, done: (error: ServiceError | null, reply: Json) => void) => void;
+type Unary = (
+  request: object,
+  metadata: Metadata,
+  done: (error: ServiceError | null, reply: Json) => void,
+) => void;
 
 const ROOT = join(import.meta.dirname, '../..');
 const SERVICES = [
+  'access',
   'catalog',
   'organization',
   'subscription',
@@ -49,11 +55,12 @@ export function cold(
   service: string,
   method: string,
   request: object = {},
+  metadata: Readonly<Record<string, string>> = {},
 ): Promise<Json> {
   const client = clientOf(running, `${service}Service`);
   const call = Reflect.get(client, method) as Unary;
   return new Promise((resolve, reject) => {
-    call.call(client, request, (error, reply) => {
+    call.call(client, request, Metadata.fromHttp2Headers(metadata), (error, reply) => {
       if (error === null) resolve(reply);
       else reject(error);
     });

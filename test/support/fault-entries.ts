@@ -86,6 +86,7 @@ const ledger = fc.record({
   kind: fc.constant('ledger' as const),
   atMs: time,
   actor: text(),
+  source: text(),
   action: text(),
   orgId: text(),
   reason: text(300),

@@ -96,6 +96,8 @@ function configFor(directory: string, options: StartOptions): Config {
     '--ops-listen',
     '127.0.0.1:0',
     ...(options.yaml === undefined ? [] : ['--config', 'test.yaml']),
+    // Unless a test is about it.
+    ...(options.flags?.includes('--auth') ? [] : ['--auth', 'off']),
     ...(options.flags ?? []),
   ];
   const readFile = () => options.yaml ?? '';

@@ -121,7 +121,7 @@ function toShown(entry: AuditEntry, target: Target | undefined): Shown {
     sequence: BigInt(entry.position),
     time: toTimestamp(entry.atMs),
     actor: actorName(entry.actor),
-    sourceAddress: '',
+    sourceAddress: entry.source,
     action: actionName(entry.action),
     orgId: entry.orgId,
     targetKind: target?.kind ?? '',

@@ -21,6 +21,7 @@ import { decodeEntry } from '../../journal/entry-codec.js';
 import type { Change, Changed } from '../../ledger/ledger.js';
 import { CORRECTION } from '../../state/apply-correction.js';
 import { eventIdKey } from '../../state/id-key.js';
+import { madeBy } from '../caller.js';
 import { checkRequestId, create, identified, requestReused } from '../change.js';
 import { checkEvent, type Recordable } from '../check-event.js';
 import { checkReason } from '../checks.js';
@@ -45,8 +46,6 @@ import { countRejection, refusalOf } from '../record.js';
 import { recordEvent } from '../record-event.js';
 import { invalidField, Refusal } from '../refusal.js';
 import { beginRemoval } from './removal.js';
-
-const ACTOR = 'local';
 
 export async function voidEvent(
   core: Core,
@@ -142,7 +141,7 @@ async function correct(
     changes.push(create('amendment', call.orgId, `${recorded.sequence}`, amendment));
   }
   const { orgId, reason } = call;
-  const common = { atMs: nowMs, actor: ACTOR, action, orgId, reason, request };
+  const common = { atMs: nowMs, ...madeBy(core), action, orgId, reason, request };
   const outcome = await core.ledger.commit({ ...common, changes: () => changes });
   if (outcome.kind !== 'committed') throw new Error(`a correction was ${outcome.kind}`);
   const correction = toCorrection(record, outcome.sequence);
@@ -215,7 +214,7 @@ async function repeat(
   request: NonNullable<ReturnType<typeof identified>>,
 ): Promise<Answer<{ correction: Correction | undefined }>> {
   const { orgId, reason } = call;
-  const common = { atMs: core.clock.wallMs(), actor: ACTOR, action, orgId, reason, request };
+  const common = { atMs: core.clock.wallMs(), ...madeBy(core), action, orgId, reason, request };
   const outcome = await core.ledger.commit({ ...common, changes: () => [] });
   if (outcome.kind === 'request_reused') throw requestReused(call.requestId);
   if (outcome.kind !== 'repeated') throw new Error(`a repeated correction was ${outcome.kind}`);

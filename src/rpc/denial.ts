@@ -1,7 +1,6 @@
 // A denial is data in an OK reply. A caller that would rather have a status, by setting or by
 // metadata, gets RESOURCE_EXHAUSTED with QuotaFailure; a suspension is FAILED_PRECONDITION.
 
-import type { Metadata } from '@grpc/grpc-js';
 import type {
   CheckQuotaRequest,
   CheckQuotaResponse,
@@ -16,9 +15,6 @@ import { compare, parseDecimal } from '../base/decimal.js';
 import { limits } from '../limits.js';
 import { type Core, retryHintMs } from '../operations/core.js';
 import { Refusal } from '../operations/refusal.js';
-import type { Objection } from './unary.js';
-
-const KEY = 'tollgate-deny-as-error';
 
 interface Denial {
   readonly orgId: string;
@@ -26,29 +22,29 @@ interface Denial {
   readonly quotas: readonly QuotaStatus[];
 }
 
-export interface DenyAsError {
-  readonly record: Objection<RecordRequest, RecordResponse>;
-  readonly reserve: Objection<ReserveRequest, ReserveResponse>;
-  readonly checkQuota: Objection<CheckQuotaRequest, CheckQuotaResponse>;
+export function recordDenial(
+  core: Core,
+  request: RecordRequest,
+  { outcome, reason, quotas }: RecordResponse,
+): Refusal | undefined {
+  if (outcome !== Outcome.OUTCOME_DENIED) return undefined;
+  return refusalOf(core, { orgId: request.event?.orgId ?? '', reason, quotas });
 }
 
-export function denyAsError(always: 'always' | 'asked'): DenyAsError {
-  const wanted = (metadata: Metadata) =>
-    always === 'always' || metadata.get(KEY).some((value) => String(value) === 'true');
-  return {
-    record: (core, request, { outcome, reason, quotas }, metadata) => {
-      if (outcome !== Outcome.OUTCOME_DENIED || !wanted(metadata)) return undefined;
-      return refusalOf(core, { orgId: request.event?.orgId ?? '', reason, quotas });
-    },
-    reserve: (core, { orgId }, { granted, reason, quotas }, metadata) => {
-      if (granted !== false || !wanted(metadata)) return undefined;
-      return refusalOf(core, { orgId, reason, quotas });
-    },
-    checkQuota: (core, { orgId }, { allowed, reason, quotas }, metadata) => {
-      if (allowed !== false || !wanted(metadata)) return undefined;
-      return refusalOf(core, { orgId, reason, quotas });
-    },
-  };
+export function reserveDenial(
+  core: Core,
+  { orgId }: ReserveRequest,
+  { granted, reason, quotas }: ReserveResponse,
+): Refusal | undefined {
+  return granted === false ? refusalOf(core, { orgId, reason, quotas }) : undefined;
+}
+
+export function checkDenial(
+  core: Core,
+  { orgId }: CheckQuotaRequest,
+  { allowed, reason, quotas }: CheckQuotaResponse,
+): Refusal | undefined {
+  return allowed === false ? refusalOf(core, { orgId, reason, quotas }) : undefined;
 }
 
 function refusalOf(core: Core, { orgId, reason, quotas }: Denial): Refusal {

@@ -1,0 +1,122 @@
+// The one place where a call's credential becomes somebody. gRPC and HTTP ask it the same way.
+//
+// Invariants: nobody passes without a credential that was proved against what is stored; from the
+// answer of a revocation on the credential is refused, by a session that was remembered too; what
+// is refused says one thing, whether the key never was, is another, has expired or was revoked.
+//
+// Cost: a call with a remembered key reads one header, looks up its first 13 characters and
+// compares the rest. The first call with a key costs a SHA-256 and two look-ups in the ledger.
+
+import type { EpochMs } from '../base/units.js';
+import {
+  isKey,
+  isSame,
+  KEY_ID_CHARS,
+  keyIdIn,
+  openUntilMs,
+  principalOf,
+} from '../domain/access/api-key.js';
+import type { Principal } from '../domain/access/principal.js';
+import { limits } from '../limits.js';
+import { hashOf } from '../operations/access/new-key.js';
+import type { Core } from '../operations/core.js';
+import { Refusal } from '../operations/refusal.js';
+import { openSessions, type Session } from './session.js';
+
+export interface Gate {
+  /** At once where the credential is remembered. Throws, or rejects with, UNAUTHENTICATED. */
+  readonly admit: (presented: Presented) => Session | Promise<Session>;
+}
+
+/** Headers or metadata of a call; '' where absent. */
+export interface Presented {
+  readonly authorization: string;
+  readonly apiKey: string;
+}
+
+/** Where nobody has to say who they are: the core's own caller. */
+export function openDoor(core: Core): Gate {
+  const { principal } = core.caller;
+  const session: Session = { principal, core, credential: '', expiresMs: Infinity, live: true };
+  return { admit: () => session };
+}
+
+export function openGate(core: Core): Gate {
+  const sessions = openSessions();
+  let changes = 0;
+  core.keyChanges.listen((keyId) => {
+    changes++;
+    sessions.forget(keyId);
+  });
+
+  /** A key that is changed while it is read is read again. */
+  async function prove(text: string): Promise<Session> {
+    for (;;) {
+      const seen = changes;
+      const proved = await proveKey(core, text);
+      if (seen !== changes) continue;
+      if (proved === undefined) throw invalidCredential();
+      const session = sessionOf(core, text, proved);
+      sessions.keep(proved.keyId, session);
+      return session;
+    }
+  }
+
+  return {
+    admit(presented) {
+      const text = credentialIn(presented);
+      if (text === '') throw missingCredential();
+      if (text.length > limits.credentialChars || !isKey(text)) throw invalidCredential();
+      const known = sessions.find(text.slice(0, KEY_ID_CHARS));
+      if (known !== undefined && isSame(text, known.credential)) {
+        if (core.clock.wallMs() < known.expiresMs) return known;
+      }
+      return prove(text);
+    },
+  };
+}
+
+interface Proved {
+  readonly keyId: string;
+  readonly principal: Principal;
+  readonly expiresMs: EpochMs;
+}
+
+async function proveKey(core: Core, text: string): Promise<Proved | undefined> {
+  const keyId = keyIdIn(text);
+  if (keyId === undefined) return undefined;
+  const given = hashOf(text);
+  const located = await core.ledger.get('locator', '', keyId);
+  if (located === undefined) return undefined;
+  const stored = await core.ledger.get('api_key', located.value.org_id, keyId);
+  if (stored === undefined || stored.value.revoked_ms !== null) return undefined;
+  const expiresMs = openUntilMs(stored.value, given);
+  if (expiresMs === undefined || core.clock.wallMs() >= expiresMs) return undefined;
+  return { keyId, principal: principalOf(stored.value), expiresMs };
+}
+
+function sessionOf(core: Core, credential: string, { principal, expiresMs }: Proved): Session {
+  const expires = expiresMs === Infinity ? {} : { expiresMs };
+  const own = { ...core, caller: { principal, source: '', ...expires } };
+  return { principal, core: own, credential, expiresMs, live: true };
+}
+
+const BEARER = /^bearer +/i;
+
+function credentialIn({ authorization, apiKey }: Presented): string {
+  if (authorization === '') return apiKey;
+  // The usual spelling needs no regular expression.
+  if (authorization.startsWith('Bearer tg_')) return authorization.slice(7);
+  const scheme = BEARER.exec(authorization)?.[0];
+  return scheme === undefined ? authorization : authorization.slice(scheme.length);
+}
+
+function missingCredential(): Refusal {
+  const text = 'no credential: send "authorization: Bearer <key or token>" or "x-api-key: <key>"';
+  return new Refusal('UNAUTHENTICATED', 'CREDENTIAL_MISSING', text);
+}
+
+function invalidCredential(): Refusal {
+  const text = 'the credential is not valid: unknown, expired, revoked or not one at all';
+  return new Refusal('UNAUTHENTICATED', 'CREDENTIAL_INVALID', text);
+}
