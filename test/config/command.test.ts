@@ -103,7 +103,7 @@ test('check-config prints the configuration, or every problem and exits with 2',
 });
 
 test('serve with a bad configuration exits with 2 before anything is opened', async () => {
-  vi.stubEnv('TOLLGATE_AUTH', 'required');
+  vi.stubEnv('TOLLGATE_AUTH', 'none');
   expect(await run('serve')).toMatchObject({ code: 2, out: '' });
 });
 

@@ -14,7 +14,9 @@ import {
   toJson,
 } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { Metadata } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
+import { AUTH_ON, bearer, bootstrapKey } from '../support/keys.js';
 import { type Running, start } from '../support/service.js';
 import { commands, ROOT } from './document.js';
 
@@ -24,7 +26,7 @@ const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, IMAGE));
 const LOOKS = ['list', 'describe tollgate.v1.MeteringService', 'grpc.health.v1.Health/Check'];
 
 test('every grpcurl line is one that the server answers as the text says', async () => {
-  const running = await start();
+  const running = await start({ flags: AUTH_ON });
   const answers: string[] = [];
   for (const line of commands().filter((command) => command.startsWith('grpcurl '))) {
     const { body, service, method } = read(line);
@@ -39,6 +41,7 @@ test('every grpcurl line is one that the server answers as the text says', async
   }
   await running.stop();
   expect(answers).toEqual([
+    'WhoAmI',
     'Record OUTCOME_RECORDED',
     'Reserve true',
     'Settle OUTCOME_RECORDED',
@@ -49,6 +52,9 @@ test('every grpcurl line is one that the server answers as the text says', async
     'GetUsage',
     'ListUsageEvents',
     'GetInvoice',
+    'CreateApiKey',
+    'CreateApiKey',
+    'ListApiKeys',
     'CreateSubscription',
     'PreviewSubscriptionChange',
     'ListInvoices',
@@ -62,7 +68,8 @@ interface Line {
 }
 
 function read(line: string): Line {
-  const parts = /^grpcurl -plaintext (?:-d '([^']*)' )?(127\.0\.0\.1:50051|unix:\/{3}\S+) (.+)$/;
+  const parts =
+    /^grpcurl -plaintext (?:-H "\$AUTH" )?(?:-d '([^']*)' )?(127\.0\.0\.1:50051|unix:\/{3}\S+) (.+)$/;
   const [, body, , rest = ''] = parts.exec(line) ?? [];
   if (body === undefined && LOOKS.includes(rest)) {
     return { body: '', service: '', method: undefined };
@@ -72,7 +79,7 @@ function read(line: string): Line {
 }
 
 async function send(
-  { client }: Running,
+  running: Running,
   service: string,
   method: string,
   body: string,
@@ -83,10 +90,18 @@ async function send(
   const bytes = await new Promise<Buffer>((resolve, reject) => {
     const same = (value: Buffer) => value;
     const path = `/${service}/${method}`;
-    client.makeUnaryRequest(path, same, same, request, (error, reply?: Buffer) => {
-      if (error === null && reply !== undefined) resolve(reply);
-      else reject(error);
-    });
+    const metadata = Metadata.fromHttp2Headers(bearer(bootstrapKey(running)));
+    running.client.makeUnaryRequest(
+      path,
+      same,
+      same,
+      request,
+      metadata,
+      (error, reply?: Buffer) => {
+        if (error === null && reply !== undefined) resolve(reply);
+        else reject(error);
+      },
+    );
   });
   return toJson(found.output, fromBinary(found.output, bytes), { registry }) as JsonObject;
 }

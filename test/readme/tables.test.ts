@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { expect, test } from 'vitest';
+import { ROLES } from '../../src/domain/access/roles.js';
 import { limits } from '../../src/limits.js';
 import { flagOf, SETTING_NAMES, SETTINGS, variableOf } from '../../src/seed/settings.js';
 import { type GaugeReadings, openMetrics } from '../../src/telemetry/metrics.js';
@@ -65,6 +66,26 @@ test('every reason stands there, with its code', () => {
   for (const name of listed) expect(SOURCES).toContain(`'${name.split(' ')[1]}'`);
 });
 
+test('every role stands there, with what it may do', () => {
+  const columns = [
+    'usage.read',
+    'billing.read',
+    'usage.write',
+    'billing.write',
+    'keys.write',
+    'billing.admin',
+  ];
+  const rows = tableOf('Access').map(([role, whose, ...marks]) => {
+    return [role, whose, ...columns.filter((_, i) => marks[i] === 'yes')];
+  });
+  expect(rows).toEqual(
+    Object.entries(ROLES).map(([role, row]) => {
+      const may: readonly string[] = row.may;
+      return [role, row.of, ...columns.filter((permission) => may.includes(permission))];
+    }),
+  );
+});
+
 test('every log event stands there, with its level', () => {
   const calls = SOURCES.matchAll(
     /\b(?:log|logger)\.(debug|info|warn|error|fatalSync)\(\s*['`]([a-z_]+)(\$\{\w+\})?/g,
@@ -92,6 +113,8 @@ const CODES = [
   'RESOURCE_EXHAUSTED',
   'ABORTED',
   'UNAVAILABLE',
+  'UNAUTHENTICATED',
+  'PERMISSION_DENIED',
 ];
 
 /** What `disk_${disk}` in service.ts can be. */

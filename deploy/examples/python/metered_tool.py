@@ -1,11 +1,13 @@
 """A metered tool call: Reserve before it, Settle after it, Release if it was not done.
 
-Run a server (`make run`), then `python metered_tool.py`. README.md says how to make the stubs.
+Run a server (`make run`), then `python metered_tool.py` from the same folder. README.md says how
+to make the stubs.
 """
 
 import contextlib
 import hashlib
 import json
+import os
 import sys
 import time
 import uuid
@@ -44,7 +46,21 @@ CHANNEL_OPTIONS = [
     ("grpc.max_reconnect_backoff_ms", 1000),
 ]
 SETTLE_ATTEMPTS = 5
+KEY_FILE = os.environ.get("TOLLGATE_API_KEY_FILE", "data/bootstrap.key")
 UNKNOWN_OUTCOMES = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
+class Authorized(grpc.UnaryUnaryClientInterceptor):
+    """Sends the key with each call. The file is read each time: a rotated key is used at once."""
+
+    def __init__(self, key_file):
+        self.key_file = key_file
+
+    def intercept_unary_unary(self, continuation, details, request):
+        with open(self.key_file, encoding="ascii") as file:
+            key = file.read().strip()
+        metadata = [*(details.metadata or ()), ("authorization", f"Bearer {key}")]
+        return continuation(details._replace(metadata=metadata), request)
 
 
 class QuotaDenied(Exception):
@@ -137,7 +153,7 @@ def reason_of(error):
 def main():
     target = sys.argv[1] if len(sys.argv) > 1 else "127.0.0.1:50051"
     with grpc.insecure_channel(target, options=CHANNEL_OPTIONS) as channel:
-        metering = MeteringServiceStub(channel)
+        metering = MeteringServiceStub(grpc.intercept_channel(channel, Authorized(KEY_FILE)))
         thread = f"thread-{uuid.uuid4()}"
 
         def report(what):
