@@ -30,6 +30,8 @@ import { readCatalogue } from './seed.js';
 
 export interface Config {
   readonly grpcListen: readonly ListenAddress[];
+  /** None: there is no HTTP. */
+  readonly httpListen: readonly ListenAddress[];
   readonly opsListen: TcpAddress;
   /** Absolute. */
   readonly dataDir: string;
@@ -185,10 +187,12 @@ function checkRelations(
   if (journal !== undefined && segment !== undefined && journal < 2 * segment) {
     refuse('journal_bytes_max', 'must be at least twice journal_segment_bytes');
   }
-  const { grpc_listen: grpc, ops_listen: ops } = values;
-  if (ops !== undefined && grpc?.some((address) => collide(address, ops)) === true) {
-    refuse('ops_listen', 'is taken by grpc_listen');
-  }
+  const { grpc_listen: grpc = [], http_listen: http = [], ops_listen: ops } = values;
+  const taken = (by: readonly ListenAddress[], other: ListenAddress) =>
+    by.some((address) => collide(address, other));
+  if (ops !== undefined && taken(grpc, ops)) refuse('ops_listen', 'is taken by grpc_listen');
+  else if (ops !== undefined && taken(http, ops)) refuse('ops_listen', 'is taken by http_listen');
+  if (http.some((other) => taken(grpc, other))) refuse('http_listen', 'is taken by grpc_listen');
 }
 
 function readBenchNoop(text: string | undefined, problems: Problem[]): boolean {
@@ -201,6 +205,7 @@ function readBenchNoop(text: string | undefined, problems: Problem[]): boolean {
 function toConfig(values: Values) {
   return {
     grpcListen: values.grpc_listen,
+    httpListen: values.http_listen,
     opsListen: values.ops_listen,
     dataDir: values.data_dir,
     logLevel: values.log_level,

@@ -165,6 +165,12 @@ export const limits = {
   /** A connection that has sent no valid HTTP/2 preface by then is closed. */
   handshakeMs: 10 * SECOND_MS,
   drainMs: 10 * SECOND_MS,
+
+  // HTTP server.
+  httpConnections: 1024,
+  httpHeaderBytes: 16 * 1024,
+  /** Longer than a usual proxy keeps one, so that it does not meet one that just ended. */
+  httpKeepAliveMs: 75 * SECOND_MS,
 } as const;
 
 assert(limits.idRetentionMs >= limits.eventPastMs + DAY_MS, 'ids outlive the late bound by a day');

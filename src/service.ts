@@ -9,9 +9,10 @@ import { MINUTE_MS, type MonotonicMs } from './base/units.js';
 import type { Config } from './config.js';
 import { rememberingInterval } from './domain/metering/calendar.js';
 import { type GrpcServer, openGrpcServer } from './grpc/server.js';
-import type { Edge } from './grpc/unary.js';
+import { readContract } from './http/bindings.js';
+import { type HttpServer, openHttpServer } from './http/server.js';
+import { openTranscoder } from './http/transcode.js';
 import { type Files, realFiles } from './journal/files.js';
-import { checkFilesystem } from './journal/filesystem.js';
 import { type Lock, takeLock } from './journal/lock.js';
 import { openEmbeddedLedger } from './ledger/embedded.js';
 import { limits } from './limits.js';
@@ -36,6 +37,7 @@ import { namingHolder } from './ops/cli/locked.js';
 import { version } from './ops/cli/version.js';
 import { makeDataDirectory } from './ops/data-directory.js';
 import { endProcess } from './ops/end-process.js';
+import { fitFilesystem } from './ops/fit-filesystem.js';
 import { gaugesOf } from './ops/gauges.js';
 import { hostPort, type OpsServer, openOpsServer } from './ops/ops-server.js';
 import { openSystemStatus, type WatchedStatus } from './ops/system-status.js';
@@ -47,7 +49,8 @@ import { pruneIdsTurn } from './pumps/prune-ids.js';
 import { type Pump, startPump } from './pumps/pump.js';
 import { summariseDenials } from './pumps/summarise-denials.js';
 import { type Machine, watchMachine } from './pumps/watch-machine.js';
-import { openRpcs } from './rpc/rpcs.js';
+import type { Edge } from './rpc/edge.js';
+import { openRpcs, type Rpcs } from './rpc/rpcs.js';
 import { type OpenedState, openState } from './state/open.js';
 import { setAside } from './state/set-aside.js';
 import { wasLeftOpen } from './state/state-file.js';
@@ -111,15 +114,17 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     const opened = state;
     closers.push(() => closeState(log, core, opened, pumps, phase));
     const edge = edgeOf(options, core, metrics);
+    const rpcs = openRpcs();
     const grpc = await openGrpcServer({
       edge,
-      rpcs: openRpcs(),
+      rpcs,
       addresses: config.grpcListen,
       reflection: config.reflection ? 'on' : 'off',
       benchNoop: config.benchNoop ? 'on' : 'off',
     });
-    closers.push(() => drain(config, log, grpc, edge, phase));
-    const addresses = { grpc: grpc.bound, http: [], ops: [hostPort(ops.address)] };
+    const http = await openHttp(edge, rpcs, config.httpListen);
+    closers.push(() => drain(config, log, grpc, http, edge, phase));
+    const addresses = { grpc: grpc.bound, http: http.bound, ops: [hostPort(ops.address)] };
     await publishAddresses(dataDir, addresses, clock.wallMs());
     closers.push(async () => withdrawAddresses(dataDir));
     grpc.setServing('SERVING');
@@ -164,20 +169,6 @@ async function lockDirectory(directory: string): Promise<Lock> {
   } catch (error) {
     throw namingHolder(error, directory);
   }
-}
-
-function fitFilesystem(config: Config, log: Log): { readonly warning: string } {
-  const { name, verdict, why } = checkFilesystem(config.dataDir);
-  if (verdict === 'fit') return { warning: '' };
-  if (verdict === 'refused' && config.allowFilesystem !== name) {
-    throw new Failure(
-      'FILESYSTEM_REFUSED',
-      `${config.dataDir} lies on ${name}, ${why}: the journal cannot keep its promises there. ` +
-        `TOLLGATE_ALLOW_FILESYSTEM=${name} insists`,
-    );
-  }
-  log.warn('filesystem', { name, why, data_dir: config.dataDir });
-  return { warning: name };
 }
 
 function openOps(
@@ -342,11 +333,20 @@ function edgeOf(options: ServiceOptions, core: Core, metrics: Metrics): Edge {
   };
 }
 
+function openHttp(edge: Edge, rpcs: Rpcs, addresses: Config['httpListen']): Promise<HttpServer> {
+  return openHttpServer({
+    addresses,
+    transcode: openTranscoder(edge, rpcs, readContract()),
+    onError: (error) => edge.onError('HTTP', error),
+  });
+}
+
 /** No new calls; those under way end, streams after their last ack. */
 async function drain(
   config: Config,
   log: Log,
   grpc: GrpcServer,
+  http: HttpServer,
   edge: Edge,
   phase: Phase,
 ): Promise<void> {
@@ -354,7 +354,9 @@ async function drain(
   phase.sinceMs = edge.core.clock.monotonicMs();
   grpc.setServing('NOT_SERVING');
   log.info('draining', { deadline_ms: config.drainMs, open_calls: edge.openCalls });
+  http.drain();
   phase.callsCutOff = await grpc.close(config.drainMs);
+  await http.close();
 }
 
 /** Last entries → stop the pumps → checkpoint. A crash at any point loses nothing. */

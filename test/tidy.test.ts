@@ -22,6 +22,7 @@ const LAYERS = [
   'rpc',
   'pumps',
   'grpc',
+  'http',
   'ops',
 ] as const;
 
@@ -40,7 +41,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@grpc/grpc-js': ['grpc/', 'ops/replay/'],
   '@grpc/reflection': ['grpc/'],
   'grpc-health-check': ['grpc/'],
-  '@bufbuild/protobuf': ['grpc/'],
+  '@bufbuild/protobuf': ['grpc/', 'http/'],
+  fastify: ['http/'],
   lmdb: ['state/'],
   pino: ['telemetry/'],
   'pino-pretty': ['telemetry/'],

@@ -21,6 +21,7 @@ export async function startServer(
   const log = openSync(logPath, 'a');
   const flags = ['--config', CATALOGUE, '--data-dir', dataDirectory, '--log-format', 'json'];
   const listen = ['--grpc-listen', earlier.grpc, '--ops-listen', earlier.ops, '--auth', 'off'];
+  listen.push('--http-listen', '127.0.0.1:0');
   const child = spawn(process.execPath, [MAIN, 'serve', ...flags, ...listen], {
     stdio: ['ignore', log, log],
     env: withoutSettings(process.env),

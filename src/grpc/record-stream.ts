@@ -18,8 +18,9 @@ import { createFaults, refuseFaults } from '../operations/parse.js';
 import { checkDurability } from '../operations/record.js';
 import { invalidField, type Refusal } from '../operations/refusal.js';
 import { authorise } from '../rpc/authorise.js';
+import type { Edge } from '../rpc/edge.js';
 import { STREAM_ITEM } from '../rpc/metering.js';
-import { type Edge, errorReply, presentedBy } from './unary.js';
+import { errorReply, presentedBy } from './unary.js';
 
 type Stream = ServerDuplexStream<RecordStreamRequest, RecordStreamResponse>;
 

@@ -1,19 +1,17 @@
 // The gRPC server: services, limits, listeners, and an end that an open stream cannot delay.
 
-import { chmodSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { chmodSync } from 'node:fs';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
-import { Failure, systemCode } from '../base/failure.js';
 import { listenFailure } from '../base/listen-failure.js';
-import { answers } from '../journal/lock.js';
 import { limits } from '../limits.js';
+import type { Edge } from '../rpc/edge.js';
 import type { Rpcs } from '../rpc/rpcs.js';
 import { addNoop } from './bench-noop.js';
 import { limitMetadata, watchSessions } from './harden.js';
 import { addReflection } from './reflection.js';
 import { addServices } from './services.js';
-import type { Edge } from './unary.js';
+import { prepareSocket, removeSocket, SOCKET_MODE } from './unix-socket.js';
 
 export type Address =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
@@ -89,7 +87,7 @@ export async function openGrpcServer(options: GrpcServerOptions): Promise<GrpcSe
       const cutOff = edge.openCalls;
       await sessions.endAll();
       server.forceShutdown();
-      for (const address of addresses) removeSocket(address);
+      for (const address of addresses) if (address.kind === 'unix') removeSocket(address.path);
       return cutOff;
     },
   };
@@ -102,9 +100,9 @@ async function bind(server: Server, address: Address): Promise<string> {
     const port = await bindAsync(server, `${host}:${address.port}`, credentials);
     return `${host}:${port}`;
   }
-  await prepareSocket(address.path);
+  await prepareSocket(SETTING, address.path);
   await bindAsync(server, `unix://${address.path}`, credentials);
-  chmodSync(address.path, 0o660);
+  chmodSync(address.path, SOCKET_MODE);
   return `unix://${address.path}`;
 }
 
@@ -119,35 +117,4 @@ function bindAsync(
       else reject(listenFailure(SETTING, target, error));
     });
   });
-}
-
-/** A socket that nobody answers on is left from a crash; one that answers is somebody's. */
-async function prepareSocket(path: string): Promise<void> {
-  try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
-    const stats = statOf(path);
-    if (stats === undefined) return;
-    if (!stats.isSocket()) throw taken(`${path} is there and is no socket`);
-    if (await answers(path)) throw taken(`another process is listening on ${path}`);
-    unlinkSync(path);
-  } catch (error) {
-    throw error instanceof Failure ? error : listenFailure(SETTING, `unix://${path}`, error);
-  }
-}
-
-function taken(what: string): Failure {
-  return new Failure('LISTEN_FAILED', `${SETTING}: ${what}`);
-}
-
-function statOf(path: string) {
-  try {
-    return lstatSync(path);
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-function removeSocket(address: Address): void {
-  if (address.kind === 'unix' && statOf(address.path)?.isSocket()) unlinkSync(address.path);
 }

@@ -9,10 +9,11 @@ import { InvoiceServiceService } from '../../generated/ts/tollgate/v1/invoice_se
 import { NotificationServiceService } from '../../generated/ts/tollgate/v1/notification_service.js';
 import { OrganizationServiceService } from '../../generated/ts/tollgate/v1/organization_service.js';
 import { SubscriptionServiceService } from '../../generated/ts/tollgate/v1/subscription_service.js';
+import type { Edge } from '../rpc/edge.js';
 import { everyRpc, type Rpcs, type ServiceName } from '../rpc/rpcs.js';
 import { type RecordStreams, recordStreams } from './record-stream.js';
 import { meteringDefinition } from './reply-encoding.js';
-import { type Edge, unary } from './unary.js';
+import { unary } from './unary.js';
 
 const DEFINITIONS: Readonly<Record<ServiceName, ServiceDefinition>> = {
   MeteringService: meteringDefinition,

@@ -10,9 +10,13 @@ import {
   Status,
 } from '../../generated/ts/google/rpc/error_details.js';
 import { toDuration } from '../operations/parse.js';
-import type { Refusal, RefusalStatus, Violation } from '../operations/refusal.js';
+import {
+  ERROR_DOMAIN,
+  type Refusal,
+  type RefusalStatus,
+  type Violation,
+} from '../operations/refusal.js';
 
-export const DOMAIN = 'tollgate.dev';
 const DETAILS_KEY = 'grpc-status-details-bin';
 const TYPE = 'type.googleapis.com/google.rpc.';
 /**
@@ -50,7 +54,7 @@ export function toServiceError(refusal: Refusal): StatusReply {
 /** A bug or a failure of the machine: nothing of it is told but that it is ours. */
 export function internalError(): StatusReply {
   const message = 'internal error; the server log says more';
-  const info = ErrorInfo.encode({ reason: 'INTERNAL', domain: DOMAIN, metadata: new Map() });
+  const info = ErrorInfo.encode({ reason: 'INTERNAL', domain: ERROR_DOMAIN, metadata: new Map() });
   const details = [{ typeUrl: `${TYPE}ErrorInfo`, value: Buffer.from(info.finish()) }];
   const metadata = new Metadata();
   const bytes = Status.encode({ code: status.INTERNAL, message, details }).finish();
@@ -61,7 +65,7 @@ export function internalError(): StatusReply {
 function detailsOf(refusal: Refusal) {
   const { reason, detail } = refusal;
   const metadata = new Map(Object.entries(detail.metadata ?? {}));
-  const details = [any('ErrorInfo', ErrorInfo.encode({ reason, domain: DOMAIN, metadata }))];
+  const details = [any('ErrorInfo', ErrorInfo.encode({ reason, domain: ERROR_DOMAIN, metadata }))];
   const { violations, quotaViolations, retryMs } = detail;
   if (violations !== undefined) {
     const fieldViolations = shown(violations).map(([field, description]) => ({

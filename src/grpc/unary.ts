@@ -8,30 +8,14 @@ import {
   type sendUnaryData,
   status,
 } from '@grpc/grpc-js';
-import type { Gate, Presented } from '../access/gate.js';
+import type { Presented } from '../access/gate.js';
 import type { Session } from '../access/session.js';
 import type { MonotonicMs } from '../base/units.js';
 import type { Answer, Core } from '../operations/core.js';
-import { Refusal, type RefusalStatus } from '../operations/refusal.js';
+import { Refusal } from '../operations/refusal.js';
+import { DENY_AS_ERROR, type Edge, recorderOf, saysState } from '../rpc/edge.js';
 import { perform, type Rpc } from '../rpc/rpc.js';
-import type { RpcRecorder } from '../telemetry/rpc-metrics.js';
 import { internalError, toServiceError } from './status.js';
-
-export interface Edge {
-  readonly core: Core;
-  readonly gate: Gate;
-  /** Whether every denial is a status, or those are that ask for it. */
-  readonly denyAsError: 'always' | 'asked';
-  readonly recorder: (method: string) => RpcRecorder;
-  /** An error that is no refusal: logged, and fatal where the state can no longer be trusted. */
-  readonly onError: (method: string, error: unknown) => void;
-  /** Calls under way, for draining. */
-  openCalls: number;
-}
-
-/** Eighty methods would be too many series, so these share one. */
-const ADMINISTRATIVE = 'administrative';
-const DENY_AS_ERROR = 'tollgate-deny-as-error';
 
 export function unary<Request, Reply>(
   edge: Edge,
@@ -40,7 +24,7 @@ export function unary<Request, Reply>(
 ): handleUnaryCall<Request, Reply> {
   const { core, gate } = edge;
   const { journal, clock } = core;
-  const recorder = edge.recorder(rpc.kind === 'metering' ? method : ADMINISTRATIVE);
+  const recorder = recorderOf(edge, method, rpc);
 
   return (call, callback) => {
     edge.openCalls++;
@@ -64,7 +48,6 @@ export function unary<Request, Reply>(
     startedMs: MonotonicMs,
   ): void {
     const fail = (error: unknown) => {
-      // What a refusal says of the state must be durable too: a conflict, an ended reservation.
       const after = saysState(error) ? journal.lastSequence() : 0;
       journal.whenSynced(after, () => finish(call, callback, startedMs, error));
     };
@@ -119,16 +102,6 @@ export function presentedBy(metadata: Metadata): Presented {
 function first(metadata: Metadata, key: string): string {
   const value = metadata.get(key)[0];
   return typeof value === 'string' ? value : '';
-}
-
-const OF_STATE: ReadonlySet<RefusalStatus> = new Set([
-  'ALREADY_EXISTS',
-  'FAILED_PRECONDITION',
-  'NOT_FOUND',
-]);
-
-function saysState(error: unknown): boolean {
-  return error instanceof Refusal && OF_STATE.has(error.status);
 }
 
 export function errorReply(edge: Edge, method: string, error: unknown) {

@@ -1,6 +1,9 @@
 // Why a call fails: the status code says what kind of trouble, the reason which rule, the
 // violations which fields. A denial or a duplicate is no refusal but data in an OK reply.
 
+/** Of every ErrorInfo. */
+export const ERROR_DOMAIN = 'tollgate.dev';
+
 export type RefusalStatus =
   | 'INVALID_ARGUMENT'
   | 'NOT_FOUND'

@@ -4,7 +4,13 @@
 import { resolve } from 'node:path';
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../base/units.js';
 import { limits } from '../limits.js';
-import { addressesText, addressText, localAddresses, tcpAddress } from './address.js';
+import {
+  addressesText,
+  addressText,
+  type ListenAddress,
+  localAddresses,
+  tcpAddress,
+} from './address.js';
 import {
   bytes,
   bytesText,
@@ -53,7 +59,10 @@ export const SETTINGS = {
     help: 'metrics and probes: any address',
     write: addressText,
   }),
-  http_listen: setting('', noHttp, { help: 'must stay unset: there is no HTTP listener yet' }),
+  http_listen: setting('127.0.0.1:8080', localAddressesOrOff, {
+    help: 'REST: as grpc_listen, or off',
+    write: (addresses) => addressesText(addresses) || 'off',
+  }),
   data_dir: setting('./data', directory, { help: 'directory of journal and state' }),
   log_level: setting('info', oneOf(LOG_LEVELS), { help: LOG_LEVELS.join(', ') }),
   log_format: setting('json', oneOf(['json', 'pretty']), {
@@ -158,6 +167,6 @@ function fileSystem(text: string): string | Refused {
   return matching(/^[a-z0-9._-]{0,32}$/, rule)(text);
 }
 
-function noHttp(text: string): '' | Refused {
-  return text === '' ? text : refuse('no HTTP listener exists yet: leave it unset');
+function localAddressesOrOff(text: string): readonly ListenAddress[] | Refused {
+  return text === 'off' ? [] : localAddresses(text);
 }

@@ -40,6 +40,7 @@ export async function openServer(directory: string): Promise<ServerProcess> {
       TOLLGATE_DATA_DIR: dataDirectory,
       TOLLGATE_GRPC_LISTEN: '127.0.0.1:0',
       TOLLGATE_OPS_LISTEN: '127.0.0.1:0',
+      TOLLGATE_HTTP_LISTEN: '127.0.0.1:0',
     },
   });
   closeSync(log);

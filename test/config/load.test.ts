@@ -11,6 +11,7 @@ test('with nothing given, every setting has its documented default', () => {
   const { catalogue, settings, ...config } = configOf({});
   expect(config).toEqual({
     grpcListen: [{ kind: 'tcp', host: '127.0.0.1', port: 50051 }],
+    httpListen: [{ kind: 'tcp', host: '127.0.0.1', port: 8080 }],
     opsListen: { kind: 'tcp', host: '127.0.0.1', port: 9464 },
     dataDir: resolve('data'),
     logLevel: 'info',

@@ -90,6 +90,7 @@ function launch(directory: string, options: SpawnOptions) {
       TOLLGATE_DATA_DIR: directory,
       TOLLGATE_GRPC_LISTEN: '127.0.0.1:0',
       TOLLGATE_OPS_LISTEN: '127.0.0.1:0',
+      TOLLGATE_HTTP_LISTEN: '127.0.0.1:0',
       TOLLGATE_LOG_FORMAT: 'json',
       // Unless a test is about it.
       TOLLGATE_AUTH: 'off',

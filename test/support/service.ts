@@ -93,6 +93,8 @@ function configFor(directory: string, options: StartOptions): Config {
     directory,
     '--grpc-listen',
     '127.0.0.1:0',
+    '--http-listen',
+    '127.0.0.1:0',
     '--ops-listen',
     '127.0.0.1:0',
     ...(options.yaml === undefined ? [] : ['--config', 'test.yaml']),

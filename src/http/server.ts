@@ -1,0 +1,199 @@
+// The HTTP server: listeners, bounds, and an end that no connection can delay. What a request means
+// is the transcoder's business.
+//
+// Every wait and every count is bounded: headers within 5 s, a request within 30 s, a body of at
+// most what gRPC takes, so many connections. A request that is not understood is answered in the
+// same form as one that is refused.
+
+import { chmodSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { assert } from '../base/assert.js';
+import { systemCode } from '../base/failure.js';
+import { listenFailure } from '../base/listen-failure.js';
+import { SECOND_MS } from '../base/units.js';
+import { prepareSocket, removeSocket, SOCKET_MODE } from '../grpc/unix-socket.js';
+import { limits } from '../limits.js';
+import { compressed } from './compress.js';
+import type { Fault } from './problem.js';
+import { type HttpReply, refuse, type Transcoder } from './transcode.js';
+
+export type HttpAddress =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string };
+
+export interface HttpServerOptions {
+  readonly addresses: readonly HttpAddress[];
+  readonly transcode: Transcoder;
+  /** A fault of ours that no call stands for. */
+  readonly onError: (error: unknown) => void;
+}
+
+export interface HttpServer {
+  /** As bound: `127.0.0.1:8080`, `unix:///run/tollgate-http.sock`. */
+  readonly bound: readonly string[];
+  /** Takes no more; answers under way go out with the word that the connection ends. */
+  readonly drain: () => void;
+  /** Ends every connection. */
+  readonly close: () => Promise<void>;
+}
+
+const SETTING = 'http_listen';
+const HEADERS_TIMEOUT_MS = 5 * SECOND_MS;
+const REQUEST_TIMEOUT_MS = 30 * SECOND_MS;
+const TIMEOUT_CHECK_MS = SECOND_MS;
+
+/** Rejects with the Failure LISTEN_FAILED. */
+export async function openHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const app = makeApp(options);
+  await app.ready();
+  const servers: Server[] = [];
+  const bound: string[] = [];
+  try {
+    for (const address of options.addresses) {
+      const server = makeServer(app);
+      servers.push(server);
+      bound.push(await bind(server, address));
+    }
+  } catch (error) {
+    for (const server of servers) server.close();
+    throw error;
+  }
+  return {
+    bound,
+    drain() {
+      for (const server of servers) {
+        server.close();
+        server.closeIdleConnections();
+      }
+    },
+    async close() {
+      for (const server of servers) server.closeAllConnections();
+      await app.close();
+      for (const address of options.addresses) {
+        if (address.kind === 'unix') removeSocket(address.path);
+      }
+    },
+  };
+}
+
+function makeServer(app: FastifyInstance): Server {
+  const server = createServer(
+    {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: limits.httpKeepAliveMs,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      maxHeaderSize: limits.httpHeaderBytes,
+    },
+    (request, response) => app.routing(request, response),
+  );
+  server.maxConnections = limits.httpConnections;
+  // For a reader that does not take its answer.
+  server.timeout = limits.httpKeepAliveMs;
+  return server;
+}
+
+async function bind(server: Server, address: HttpAddress): Promise<string> {
+  if (address.kind === 'unix') {
+    await prepareSocket(SETTING, address.path);
+    await listen(server, { path: address.path }, `unix://${address.path}`);
+    chmodSync(address.path, SOCKET_MODE);
+    return `unix://${address.path}`;
+  }
+  const host = address.host.includes(':') ? `[${address.host}]` : address.host;
+  await listen(server, { host: address.host, port: address.port }, `${host}:${address.port}`);
+  const at: AddressInfo | string | null = server.address();
+  assert(at !== null && typeof at === 'object', 'a TCP listener has an address');
+  return `${host}:${at.port}`;
+}
+
+function listen(server: Server, at: object, name: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(listenFailure(SETTING, name, error)));
+    server.listen(at, resolve);
+  });
+}
+
+function makeApp({ transcode, onError }: HttpServerOptions): FastifyInstance {
+  const app = Fastify({
+    bodyLimit: limits.messageBytes,
+    // Bodies are read by the contract, not by a schema.
+    exposeHeadRoutes: false,
+    // What its router cannot decode.
+    frameworkErrors: (_error, request, reply) => {
+      void send(reply, refuse('malformed', `the path cannot be decoded: ${shown(request)}`));
+    },
+    // The path is matched by the routes of the contract, as it came.
+    routerOptions: { maxParamLength: limits.httpHeaderBytes },
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) =>
+    done(null, body),
+  );
+  app.setErrorHandler((error, _request, reply) => {
+    const [fault, text] = faultOf(error);
+    if (fault === 'internal') onError(error);
+    return send(reply, refuse(fault, text));
+  });
+  app.setNotFoundHandler((request, reply) => {
+    return send(reply, refuse('no such path', `there is nothing at ${shown(request)}`));
+  });
+  app.route({
+    method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    url: '/v1/*',
+    handler: async (request, reply) => send(reply, await compressed(request, await call(request))),
+  });
+  return app;
+
+  function call(request: FastifyRequest): Promise<HttpReply> {
+    const { url } = request;
+    const mark = url.indexOf('?');
+    return transcode({
+      verb: request.method,
+      path: mark < 0 ? url : url.slice(0, mark),
+      query: new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1)),
+      body: typeof request.body === 'string' ? request.body : '',
+      header(name) {
+        const value = request.headers[name];
+        return typeof value === 'string' ? value : '';
+      },
+      source: sourceOf(request),
+    });
+  }
+}
+
+function shown({ url }: FastifyRequest): string {
+  return url.slice(0, 200);
+}
+
+/** Of a Unix socket nobody has an address. */
+function sourceOf({ raw: { socket } }: FastifyRequest): string {
+  const { remoteAddress = '', remotePort } = socket;
+  if (remoteAddress === '') return 'unix';
+  return remoteAddress.includes(':')
+    ? `[${remoteAddress}]:${remotePort}`
+    : `${remoteAddress}:${remotePort}`;
+}
+
+function send(reply: FastifyReply, { status, headers, body }: HttpReply): FastifyReply {
+  return reply
+    .code(status)
+    .headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...headers })
+    .send(body);
+}
+
+/** What fastify refuses. */
+function faultOf(error: unknown): readonly [fault: Fault, text: string] {
+  switch (systemCode(error)) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return ['too large', `a body may have ${limits.messageBytes} bytes`];
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return ['not JSON', 'a body must be application/json'];
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return ['malformed', 'the body is not as long as content-length says'];
+    default:
+      return ['internal', 'internal error; the server log says more'];
+  }
+}

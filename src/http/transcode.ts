@@ -1,0 +1,183 @@
+// REST: a request of HTTP as the call of an RPC, and its answer as JSON. One table, made once from
+// the descriptors; the operations are those of gRPC, and so are the rules about who may call them.
+
+import type { DescMessage, FileRegistry } from '@bufbuild/protobuf';
+import type { Session } from '../access/session.js';
+import { present } from '../base/assert.js';
+import { createFaults, type Faults, refuseFaults } from '../operations/parse.js';
+import { invalidField, Refusal } from '../operations/refusal.js';
+import { DENY_AS_ERROR, type Edge, recorderOf, saysState } from '../rpc/edge.js';
+import { perform } from '../rpc/rpc.js';
+import { everyRpc, type ListedRpc, type Rpcs } from '../rpc/rpcs.js';
+import type { RpcRecorder } from '../telemetry/rpc-metrics.js';
+import { type Bind, binderOf } from './bind.js';
+import { type Binding, bindingsOf } from './bindings.js';
+import { type Headers, headersOf } from './call-headers.js';
+import { type Encode, encoderOf } from './json/encode.js';
+import { type Fault, type Problem, problemOf, problemOfFault } from './problem.js';
+import { type Reader, rawOf } from './raw-replies.js';
+import { openRoutes, variablesOf } from './routes.js';
+
+export interface HttpCall {
+  readonly verb: string;
+  /** As it came, without the query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** '' where there is none. */
+  readonly body: string;
+  /** '' where absent. */
+  readonly header: (name: string) => string;
+  /** Address of the caller. */
+  readonly source: string;
+}
+
+export interface HttpReply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Buffer;
+}
+
+interface Route extends ListedRpc {
+  readonly bind: Bind;
+  readonly headers: Headers;
+  readonly encode: Encode;
+  readonly recorder: RpcRecorder;
+  /** Of a reply that is a file. */
+  readonly raw: Reader | undefined;
+}
+
+export type Transcoder = (call: HttpCall) => Promise<HttpReply>;
+
+const JSON_TYPE = { 'content-type': 'application/json; charset=utf-8' };
+/** Codes of google.rpc.Status. */
+const OK = 0;
+
+export function openTranscoder(edge: Edge, rpcs: Rpcs, contract: FileRegistry): Transcoder {
+  const routes = openRoutes<Route>();
+  const listed = new Map(everyRpc(rpcs).map((each) => [`${each.service}/${each.method}`, each]));
+  for (const binding of bindingsOf(contract)) {
+    const name = `${binding.service}/${binding.method.name}`;
+    const rpc = present(listed.get(name), `the RPC ${name}`);
+    routes.add(binding.verb, binding.template, routeOf(edge, rpc, binding));
+  }
+  return async (call) => {
+    const found = routes.find(call.verb, call.path);
+    switch (found.kind) {
+      case 'found':
+        return answer(edge, found.route, found.values, call);
+      case 'no such method': {
+        const allow = found.allowed.join(', ');
+        const refused = refuse('no such method', `${call.path} takes ${allow}`);
+        return { ...refused, headers: { ...refused.headers, allow } };
+      }
+      case 'malformed':
+        return refuse('malformed', 'the path holds a % that begins no character');
+      case 'no such path':
+        return refuse('no such path', `there is nothing at ${call.path.slice(0, 200)}`);
+    }
+  };
+}
+
+function routeOf(edge: Edge, listed: ListedRpc, { method, template, body }: Binding): Route {
+  const { input, output } = method;
+  return {
+    ...listed,
+    bind: binderOf(input, variablesOf(template), body),
+    headers: headersOf(input, output, variablesOf(template)),
+    encode: encoderOf(output),
+    recorder: recorderOf(edge, listed.method, listed.rpc),
+    raw: rawOf(output as DescMessage),
+  };
+}
+
+async function answer(
+  edge: Edge,
+  route: Route,
+  values: readonly string[],
+  call: HttpCall,
+): Promise<HttpReply> {
+  const { clock, journal } = edge.core;
+  const synced = (after: number) =>
+    new Promise<void>((resolve) => journal.whenSynced(after, resolve));
+  const startedMs = clock.monotonicMs();
+  edge.openCalls++;
+  let code = OK;
+  try {
+    const session = await edge.gate.admit({
+      authorization: call.header('authorization'),
+      apiKey: call.header('x-api-key'),
+    });
+    const request = read(route, values, call);
+    const { reply, after } = await perform(route.rpc, session, request, call.source);
+    const refusal = objection(edge, route, session, request, reply, call);
+    await synced(after);
+    if (refusal !== undefined) throw refusal;
+    return write(route, reply, call);
+  } catch (error) {
+    if (saysState(error)) await synced(journal.lastSequence());
+    const problem = problemFor(edge, route.method, error);
+    code = problem.body.code;
+    return replyOf(problem);
+  } finally {
+    edge.openCalls--;
+    route.recorder.done(code, clock.monotonicMs() - startedMs);
+  }
+}
+
+function read(route: Route, values: readonly string[], call: HttpCall): object {
+  const faults: Faults = createFaults();
+  const body = parseBody(call.body);
+  const request = route.bind({ body, query: call.query, values }, faults);
+  route.headers.read(request, call.header, faults);
+  refuseFaults(faults);
+  return request;
+}
+
+function parseBody(text: string): unknown {
+  if (text === '') return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw invalidField('body', `must be JSON: ${error.message.slice(0, 200)}`);
+  }
+}
+
+function objection(
+  edge: Edge,
+  { rpc }: Route,
+  { core }: Session,
+  request: object,
+  reply: object,
+  call: HttpCall,
+): Refusal | undefined {
+  const wanted = edge.denyAsError === 'always' || call.header(DENY_AS_ERROR) === 'true';
+  return wanted ? rpc.denial?.(core, request, reply) : undefined;
+}
+
+function write({ raw, headers, encode }: Route, reply: object, call: HttpCall): HttpReply {
+  const own = headers.write(reply);
+  if (own['etag'] !== undefined && call.verb === 'GET') {
+    if (call.header('if-none-match') === own['etag']) {
+      return { status: 304, headers: own, body: '' };
+    }
+  }
+  const file = raw?.(reply, call.header('accept'));
+  if (file !== undefined)
+    return { status: 200, headers: { ...own, ...file.headers }, body: file.body };
+  return { status: 200, headers: { ...JSON_TYPE, ...own }, body: JSON.stringify(encode(reply)) };
+}
+
+function problemFor(edge: Edge, method: string, error: unknown): Problem {
+  if (error instanceof Refusal) return problemOf(error);
+  edge.onError(method, error);
+  return problemOfFault('internal', 'internal error; the server log says more');
+}
+
+export function refuse(fault: Fault, message: string): HttpReply {
+  return replyOf(problemOfFault(fault, message));
+}
+
+function replyOf({ status, headers, body }: Problem): HttpReply {
+  return { status, headers: { ...JSON_TYPE, ...headers }, body: JSON.stringify(body) };
+}
