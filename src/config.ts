@@ -40,6 +40,8 @@ export interface Config {
   /** For calls that do not say. */
   readonly durability: 'fsync' | 'write';
   readonly auth: 'required' | 'off';
+  /** Of an organisation's credential. */
+  readonly rate: { readonly perSecond: number; readonly burst: number };
   readonly denyAsError: boolean;
   readonly requireData: boolean;
   /** A network file system to put up with; '' for none. */
@@ -212,6 +214,7 @@ function toConfig(values: Values) {
     logFormat: values.log_format,
     durability: values.durability,
     auth: values.auth,
+    rate: { perSecond: values.rate_limit_per_second, burst: values.rate_limit_burst },
     denyAsError: values.deny_as_error,
     requireData: values.require_data,
     allowFilesystem: values.allow_filesystem,

@@ -69,6 +69,8 @@ export const limits = {
   keyOverlapMaxMs: 30 * DAY_MS,
   /** Credentials that need not be proved anew at each call: about 1 KiB each. */
   sessions: 10_000,
+  /** Distinct refusals of access remembered for a minute; further ones are not in the audit log. */
+  accessDenials: 1000,
   /** No key, and no sound token, is longer. */
   credentialChars: 8 * 1024,
 
@@ -86,6 +88,7 @@ export const limits = {
   // Organisations.
   openHoldsPerOrg: 1000,
   openHolds: 100_000,
+  openHoldsPerCredential: 20_000,
   labelSetsPerMonth: 10_000,
   uniqueValuesPerDay: 10_000,
   lastSources: 10_000,

@@ -3,6 +3,7 @@
 
 import { openDoor, openGate } from './access/gate.js';
 import { type Clock, systemClock } from './base/clock.js';
+import { closeInReverse, once } from './base/closers.js';
 import { Failure } from './base/failure.js';
 import { openIdSource } from './base/ids.js';
 import { MINUTE_MS, type MonotonicMs } from './base/units.js';
@@ -16,11 +17,13 @@ import { type Files, realFiles } from './journal/files.js';
 import { type Lock, takeLock } from './journal/lock.js';
 import { openEmbeddedLedger } from './ledger/embedded.js';
 import { limits } from './limits.js';
+import { openAccessDenials, writeAccessDenials } from './operations/access/access-denials.js';
 import { openKeyChanges } from './operations/access/key-changes.js';
 import { openDues } from './operations/billing/dues.js';
 import { LOCAL } from './operations/caller.js';
 import type { Core } from './operations/core.js';
 import { openDenials } from './operations/denials.js';
+import { openHolders } from './operations/holders.js';
 import { openNotices } from './operations/notifications/notices.js';
 import { openQueues } from './operations/notifications/queues.js';
 import { openTermsBook } from './operations/rules.js';
@@ -213,14 +216,17 @@ function openCore(
     denials: openDenials(),
     terms: openTermsBook(state.fold),
     dues: openDues(),
+    holders: openHolders(state.fold),
     notices,
     queues: openQueues(clock),
     status,
     keyChanges: openKeyChanges(),
+    accessDenials: openAccessDenials(),
     monthAt: rememberingInterval('MONTH'),
     settings: {
       eventPastMs: config.eventPastMs,
       eventFutureMs: config.eventFutureMs,
+      idRetentionMs: config.idRetentionMs,
       scopeIdleMs: config.scopeIdleMs,
       invoiceGraceMs: config.invoiceGraceMs,
       invoiceDueMs: config.invoiceDueMs,
@@ -302,6 +308,7 @@ function startPumps(
     pump('expire', 100, () => expireReservations(core)),
     pump('invoices', 500, closeInvoicesTurn(core, isClockSound, onAccount)),
     pump('denials', MINUTE_MS, () => summariseDenials(core)),
+    pump('access', 1000, () => writeAccessDenials(core, 'due')),
     pump('machine', 1000, machine.turn),
     ...startNotifying({
       core,
@@ -321,7 +328,7 @@ function edgeOf(options: ServiceOptions, core: Core, metrics: Metrics): Edge {
   const { config, log } = options;
   return {
     core,
-    gate: config.auth === 'off' ? openDoor(core) : openGate(core),
+    gate: config.auth === 'off' ? openDoor(core) : openGate(core, config.rate),
     denyAsError: config.denyAsError ? 'always' : 'asked',
     recorder: metrics.rpc,
     openCalls: 0,
@@ -368,6 +375,7 @@ async function closeState(
   phase: Phase,
 ): Promise<void> {
   summariseDenials(core);
+  await writeAccessDenials(core, 'all');
   await state.journal.drain();
   for (const pump of pumps) await pump.stop();
   await state.checkpoints.run();
@@ -379,16 +387,4 @@ async function closeState(
     stop_ms: Math.round(core.clock.monotonicMs() - phase.sinceMs),
     ...(phase.callsCutOff === 0 ? {} : { calls_cut_off: phase.callsCutOff }),
   });
-}
-
-async function closeInReverse(closers: (() => Promise<void>)[]): Promise<void> {
-  for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
-}
-
-function once(act: () => Promise<void>): () => Promise<void> {
-  let running: Promise<void> | undefined;
-  return () => {
-    running ??= act();
-    return running;
-  };
 }

@@ -21,6 +21,7 @@ import { limits } from '../limits.js';
 import { hashOf } from '../operations/access/new-key.js';
 import type { Core } from '../operations/core.js';
 import { Refusal } from '../operations/refusal.js';
+import { openRateLimits, type Rate, type RateLimits } from './rate-limit.js';
 import { openSessions, type Session } from './session.js';
 
 export interface Gate {
@@ -37,12 +38,20 @@ export interface Presented {
 /** Where nobody has to say who they are: the core's own caller. */
 export function openDoor(core: Core): Gate {
   const { principal } = core.caller;
-  const session: Session = { principal, core, credential: '', expiresMs: Infinity, live: true };
+  const session: Session = {
+    principal,
+    core,
+    credential: '',
+    expiresMs: Infinity,
+    bucket: undefined,
+    live: true,
+  };
   return { admit: () => session };
 }
 
-export function openGate(core: Core): Gate {
+export function openGate(core: Core, rate: Rate): Gate {
   const sessions = openSessions();
+  const rates = openRateLimits(core.clock, rate);
   let changes = 0;
   core.keyChanges.listen((keyId) => {
     changes++;
@@ -56,7 +65,7 @@ export function openGate(core: Core): Gate {
       const proved = await proveKey(core, text);
       if (seen !== changes) continue;
       if (proved === undefined) throw invalidCredential();
-      const session = sessionOf(core, text, proved);
+      const session = sessionOf(core, text, proved, rates);
       sessions.keep(proved.keyId, session);
       return session;
     }
@@ -95,10 +104,16 @@ async function proveKey(core: Core, text: string): Promise<Proved | undefined> {
   return { keyId, principal: principalOf(stored.value), expiresMs };
 }
 
-function sessionOf(core: Core, credential: string, { principal, expiresMs }: Proved): Session {
+function sessionOf(
+  core: Core,
+  credential: string,
+  { principal, expiresMs }: Proved,
+  rates: RateLimits,
+): Session {
   const expires = expiresMs === Infinity ? {} : { expiresMs };
   const own = { ...core, caller: { principal, source: '', ...expires } };
-  return { principal, core: own, credential, expiresMs, live: true };
+  const bucket = principal.orgId === '' ? undefined : rates.bucketOf(principal.name);
+  return { principal, core: own, credential, expiresMs, bucket, live: true };
 }
 
 const BEARER = /^bearer +/i;

@@ -4,6 +4,7 @@ import type { EpochMs } from '../base/units.js';
 import type { Principal } from '../domain/access/principal.js';
 import { limits } from '../limits.js';
 import type { Core } from '../operations/core.js';
+import type { Bucket } from './rate-limit.js';
 
 export interface Session {
   readonly principal: Principal;
@@ -13,6 +14,8 @@ export interface Session {
   readonly credential: string;
   /** From then on the credential is refused. */
   readonly expiresMs: EpochMs;
+  /** Of an organisation's credential; others are not limited. */
+  readonly bucket: Bucket | undefined;
   /** False once it is no longer remembered: who still holds it has to prove the credential anew. */
   live: boolean;
 }

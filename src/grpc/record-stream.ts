@@ -18,7 +18,7 @@ import { createFaults, refuseFaults } from '../operations/parse.js';
 import { checkDurability } from '../operations/record.js';
 import { invalidField, type Refusal } from '../operations/refusal.js';
 import { authorise } from '../rpc/authorise.js';
-import type { Edge } from '../rpc/edge.js';
+import { type Edge, noteDenied } from '../rpc/edge.js';
 import { STREAM_ITEM } from '../rpc/metering.js';
 import { errorReply, presentedBy } from './unary.js';
 
@@ -110,6 +110,7 @@ function serve(edge: Edge, stream: Stream, done: (code: number) => void): (why: 
   function fail(error: unknown): void {
     if (progress.ending) return;
     progress.ending = true;
+    noteDenied(edge, METHOD, error, { session, source: stream.getPeer(), orgId: '' });
     acknowledge(() => {
       const answer = errorReply(edge, METHOD, error);
       close(answer.code);
@@ -139,10 +140,13 @@ function serve(edge: Edge, stream: Stream, done: (code: number) => void): (why: 
   }
 
   async function admitBefore(message: RecordStreamRequest): Promise<void> {
+    const isFirst = session === undefined;
     admitting = true;
     stream.pause();
     try {
       session = await edge.gate.admit(presented);
+      // Its messages are free.
+      if (isFirst) session.bucket?.take();
       if (isAdmitted(session)) receive(message);
       stream.resume();
     } catch (error) {

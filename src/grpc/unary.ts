@@ -13,7 +13,7 @@ import type { Session } from '../access/session.js';
 import type { MonotonicMs } from '../base/units.js';
 import type { Answer, Core } from '../operations/core.js';
 import { Refusal } from '../operations/refusal.js';
-import { DENY_AS_ERROR, type Edge, recorderOf, saysState } from '../rpc/edge.js';
+import { DENY_AS_ERROR, type Edge, noteDenied, recorderOf, saysState } from '../rpc/edge.js';
 import { perform, type Rpc } from '../rpc/rpc.js';
 import { internalError, toServiceError } from './status.js';
 
@@ -34,12 +34,24 @@ export function unary<Request, Reply>(
       if (!(session instanceof Promise)) return answer(session, call, callback, startedMs);
       session.then(
         (admitted) => answer(admitted, call, callback, startedMs),
-        (error: unknown) => finish(call, callback, startedMs, error),
+        (error: unknown) => turnAway(call, callback, startedMs, error),
       );
     } catch (error) {
-      finish(call, callback, startedMs, error);
+      turnAway(call, callback, startedMs, error);
     }
   };
+
+  /** Nobody who is known. */
+  function turnAway(
+    call: ServerUnaryCall<Request, Reply>,
+    callback: sendUnaryData<Reply>,
+    startedMs: MonotonicMs,
+    error: unknown,
+  ): void {
+    const orgId = rpc.org.read(call.request);
+    noteDenied(edge, method, error, { session: undefined, source: call.getPeer(), orgId });
+    finish(call, callback, startedMs, error);
+  }
 
   function answer(
     session: Session,
@@ -48,6 +60,8 @@ export function unary<Request, Reply>(
     startedMs: MonotonicMs,
   ): void {
     const fail = (error: unknown) => {
+      const orgId = rpc.org.read(call.request);
+      noteDenied(edge, method, error, { session, source: call.getPeer(), orgId });
       const after = saysState(error) ? journal.lastSequence() : 0;
       journal.whenSynced(after, () => finish(call, callback, startedMs, error));
     };

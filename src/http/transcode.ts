@@ -6,7 +6,7 @@ import type { Session } from '../access/session.js';
 import { present } from '../base/assert.js';
 import { createFaults, type Faults, refuseFaults } from '../operations/parse.js';
 import { invalidField, Refusal } from '../operations/refusal.js';
-import { DENY_AS_ERROR, type Edge, recorderOf, saysState } from '../rpc/edge.js';
+import { DENY_AS_ERROR, type Edge, noteDenied, recorderOf, saysState } from '../rpc/edge.js';
 import { perform } from '../rpc/rpc.js';
 import { everyRpc, type ListedRpc, type Rpcs } from '../rpc/rpcs.js';
 import type { RpcRecorder } from '../telemetry/rpc-metrics.js';
@@ -102,18 +102,22 @@ async function answer(
   const startedMs = clock.monotonicMs();
   edge.openCalls++;
   let code = OK;
+  let session: Session | undefined;
+  let request: object | undefined;
   try {
-    const session = await edge.gate.admit({
+    session = await edge.gate.admit({
       authorization: call.header('authorization'),
       apiKey: call.header('x-api-key'),
     });
-    const request = read(route, values, call);
+    request = read(route, values, call);
     const { reply, after } = await perform(route.rpc, session, request, call.source);
     const refusal = objection(edge, route, session, request, reply, call);
     await synced(after);
     if (refusal !== undefined) throw refusal;
     return write(route, reply, call);
   } catch (error) {
+    const orgId = request === undefined ? '' : route.rpc.org.read(request);
+    noteDenied(edge, route.method, error, { session, source: call.source, orgId });
     if (saysState(error)) await synced(journal.lastSequence());
     const problem = problemFor(edge, route.method, error);
     code = problem.body.code;

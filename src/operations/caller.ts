@@ -14,12 +14,15 @@ export interface Caller {
   readonly expiresMs?: EpochMs;
 }
 
-/** Who calls where nobody has to say who they are, and the server itself. */
+/**
+ * Who calls where nobody has to say who they are, and the server itself. Usage from before the late
+ * bound is taken only from whoever was given leave by name.
+ */
 export const LOCAL: Principal = {
   name: 'local',
   orgId: '',
   allowedOrgs: [EVERY_ORG],
-  permissions: new Set(PERMISSIONS),
+  permissions: new Set(PERMISSIONS.filter((permission) => permission !== 'usage.backfill')),
 };
 
 /** Of a transaction. */

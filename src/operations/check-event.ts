@@ -17,6 +17,7 @@ import { eventIdKey } from '../state/id-key.js';
 import { labelText } from '../state/label-text.js';
 import { LABEL_SETS_PER_PAGE } from '../state/tables.js';
 import type { LabelSet } from '../state/values.js';
+import { has } from './caller.js';
 import { type Checked, checkRules } from './check-rules.js';
 import { checkSpend, type Spend } from './check-spend.js';
 import { type Core, catalogueOf, isUnknownOrganisation } from './core.js';
@@ -99,7 +100,7 @@ export function checkEvent(core: Core, event: ParsedEvent, options: CheckOptions
     return { kind: 'duplicate', ...readFirst(core, found.sequence) };
   }
   const eventTimeMs = event.eventTimeMs ?? nowMs;
-  const timeFault = checkTime(core, eventTimeMs, nowMs, options.noOlderThanMs);
+  const timeFault = checkTime(core, event.orgId, eventTimeMs, nowMs, options.noOlderThanMs);
   if (timeFault !== undefined) return timeFault;
   return checkAgainstCatalogue(core, event, options, { eventId, idKey, eventTimeMs });
 }
@@ -223,7 +224,10 @@ function addOwnWindows(
     const nowStartMs = counted.windowAt(request.nowMs).startMs;
     const own = counted.windowAt(eventTimeMs);
     if (own.startMs === nowStartMs) continue;
-    if (own.startMs < nowStartMs && own.endMs !== nowStartMs) return tooOldToEnforce(rule.key);
+    if (own.startMs < nowStartMs && own.endMs !== nowStartMs) {
+      if (has(core, 'usage.backfill')) continue;
+      return tooOldToEnforce(rule.key);
+    }
     all.push(ruleState(request, rule, standingAt(core, request, counted, eventTimeMs)));
   }
   return undefined;
@@ -257,12 +261,14 @@ function subjectOf(meter: Meter, event: ParsedEvent): string {
 
 function checkTime(
   core: Core,
+  orgId: string,
   eventTimeMs: EpochMs,
   nowMs: EpochMs,
   noOlderThanMs = Number.POSITIVE_INFINITY,
 ): Rejection | undefined {
   const { eventPastMs, eventFutureMs } = core.settings;
   if (eventTimeMs < Math.min(nowMs - eventPastMs, noOlderThanMs)) {
+    if (has(core, 'usage.backfill')) return checkBackfill(core, orgId, eventTimeMs, nowMs);
     const text = `event_time is more than ${eventPastMs / DAY_MS} days old`;
     return rejected(Outcome.OUTCOME_TOO_OLD, 'OUT_OF_RANGE', 'EVENT_TOO_OLD', text);
   }
@@ -271,6 +277,22 @@ function checkTime(
     return rejected(Outcome.OUTCOME_IN_FUTURE, 'OUT_OF_RANGE', 'EVENT_IN_FUTURE', text);
   }
   return undefined;
+}
+
+/** What is invoiced is closed, and what is older than ids are kept could count twice. */
+function checkBackfill(
+  core: Core,
+  orgId: string,
+  eventTimeMs: EpochMs,
+  nowMs: EpochMs,
+): Rejection | undefined {
+  const { idRetentionMs } = core.settings;
+  const closedMs = core.fold.account(orgId)?.organisation.closedToMs ?? 0;
+  if (eventTimeMs >= Math.max(closedMs, nowMs - idRetentionMs)) return undefined;
+  const text =
+    `event_time is more than ${idRetentionMs / DAY_MS} days old, ` +
+    'or lies in a period that was invoiced';
+  return rejected(Outcome.OUTCOME_TOO_OLD, 'OUT_OF_RANGE', 'EVENT_TOO_OLD', text);
 }
 
 interface Rollup {

@@ -13,11 +13,13 @@ import type { Ledger } from '../ledger/ledger.js';
 import type { Fold } from '../state/fold.js';
 import type { Indexes } from '../state/index/indexes.js';
 import type { Metrics } from '../telemetry/metrics.js';
+import type { AccessDenials } from './access/access-denials.js';
 import type { KeyChanges } from './access/key-changes.js';
 import type { SystemStatus } from './admin/system-status.js';
 import type { Dues } from './billing/dues.js';
 import type { Caller } from './caller.js';
 import type { Denials } from './denials.js';
+import type { Holders } from './holders.js';
 import type { Notices } from './notifications/notices.js';
 import type { Queues } from './notifications/queues.js';
 import { Refusal } from './refusal.js';
@@ -26,6 +28,7 @@ import type { TermsBook } from './rules.js';
 export interface Settings {
   readonly eventPastMs: DurationMs;
   readonly eventFutureMs: DurationMs;
+  readonly idRetentionMs: DurationMs;
   readonly scopeIdleMs: DurationMs;
   /** Usage of a period is waited for so long before its invoice is closed. */
   readonly invoiceGraceMs: DurationMs;
@@ -44,12 +47,16 @@ export interface Core {
   readonly metrics: Metrics;
   readonly denials: Denials;
   readonly terms: TermsBook;
+  /** Who holds what. */
+  readonly holders: Holders;
   /** When each organisation has something to close. */
   readonly dues: Dues;
   /** Entries that may have something to tell. */
   readonly notices: Notices;
   /** Deliveries that wait to be sent. */
   readonly queues: Queues;
+  /** Refusals of access that are not in the audit log yet. */
+  readonly accessDenials: AccessDenials;
   /** Keys that are no longer what they were. */
   readonly keyChanges: KeyChanges;
   /** What the process knows of itself. */

@@ -15,6 +15,7 @@ import type { HoldItem } from '../journal/entry.js';
 import { limits } from '../limits.js';
 import { commit } from '../state/commit.js';
 import type { Hold } from '../state/values.js';
+import { LOCAL } from './caller.js';
 import { checkItems, type ItemStanding, type ItemsDecision } from './check-items.js';
 import { measureParsed, parseItems, statusesOf } from './check-quota.js';
 import {
@@ -83,6 +84,7 @@ export function reserve(core: Core, request: ReserveRequest): Answer<ReserveResp
     ttlMs,
     items: held,
   });
+  core.holders.note(core.caller.principal.name, orgId, reservationId);
   core.metrics.reservations.granted.add();
   return granted(core, present(core.fold.holds.find(orgId, reservationId), 'the hold'), sequence);
 }
@@ -193,6 +195,12 @@ function levelOf(core: Core, orgId: string, { meter, subject }: MeasuredItem): Q
 
 function refuseIfHoldsExhausted(core: Core, orgId: string): void {
   const { holds } = core.fold;
+  const { name } = core.caller.principal;
+  const most = limits.openHoldsPerCredential;
+  if (name !== LOCAL.name && core.holders.count(name, most) >= most) {
+    const text = `the credential has ${most} open reservations; settle or release some`;
+    throw new Refusal('RESOURCE_EXHAUSTED', 'HOLDS_EXHAUSTED', text);
+  }
   const own = holds.openOf(orgId) >= limits.openHoldsPerOrg;
   if (!own && holds.open() < limits.openHolds) return;
   const text = own

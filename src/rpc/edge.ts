@@ -1,6 +1,7 @@
 // What every face of the server serves calls with.
 
 import type { Gate } from '../access/gate.js';
+import type { Session } from '../access/session.js';
 import type { Core } from '../operations/core.js';
 import { Refusal, type RefusalStatus } from '../operations/refusal.js';
 import type { RpcRecorder } from '../telemetry/rpc-metrics.js';
@@ -40,3 +41,30 @@ const OF_STATE: ReadonlySet<RefusalStatus> = new Set([
 export function saysState(error: unknown): boolean {
   return error instanceof Refusal && OF_STATE.has(error.status);
 }
+
+/** Tells the audit log of a refusal, where it is one of access. */
+export function noteDenied(
+  edge: Edge,
+  method: string,
+  error: unknown,
+  call: {
+    readonly session: Session | undefined;
+    readonly source: string;
+    readonly orgId: string;
+  },
+): void {
+  if (!(error instanceof Refusal)) return;
+  if (error.status !== 'PERMISSION_DENIED' && error.status !== 'UNAUTHENTICATED') return;
+  const { session, source, orgId } = call;
+  const actor = session?.principal.name ?? '';
+  const { accessDenials, clock } = edge.core;
+  const denial = { actor, source, method, orgId: orgIdOr(orgId), reason: error.reason };
+  accessDenials.note(denial, clock.monotonicMs());
+}
+
+/** What stands in a message need not be an id at all. */
+function orgIdOr(orgId: string): string {
+  return ORG_ID.test(orgId) ? orgId : '';
+}
+
+const ORG_ID = /^[A-Za-z0-9._@-]{1,128}$/;

@@ -52,10 +52,11 @@ export interface Rpc<Request, Reply> extends Access<Request> {
  */
 export function perform<Request, Reply>(
   rpc: Rpc<Request, Reply>,
-  { principal, core }: Session,
+  { principal, core, bucket }: Session,
   request: Request,
   source: string,
 ): Answer<Reply> | Promise<Answer<Reply>> {
+  bucket?.take();
   authorise(principal, rpc, request);
   if (source === '') return rpc.run(core, request);
   return rpc.run({ ...core, caller: { ...core.caller, source } }, request);

@@ -74,6 +74,13 @@ export const SETTINGS = {
   auth: setting('required', oneOf(['required', 'off']), {
     help: 'required, or off: whoever can connect may do anything',
   }),
+  rate_limit_per_second: whole(
+    1000,
+    1,
+    1_000_000,
+    "calls a second of an organisation's credential",
+  ),
+  rate_limit_burst: whole(2000, 1, 1_000_000, 'calls at once of one that made none before'),
   deny_as_error: setting('false', trueOrFalse, { help: 'a denied quota is a status code' }),
   require_data: setting('false', trueOrFalse, { help: 'refuse to begin an empty directory' }),
   allow_filesystem: setting('', fileSystem, {

@@ -1,6 +1,6 @@
 // RecordStream as a test drives it: send, then read replies one at a time.
 
-import { type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
+import { type ClientDuplexStream, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import type {
   RecordStreamRequest,
   RecordStreamResponse,
@@ -29,9 +29,12 @@ export interface TestStream {
   readonly end: Promise<StreamEnd>;
 }
 
-export function openStream({ client }: Pick<Running, 'client'>): TestStream {
+export function openStream(
+  { client }: Pick<Running, 'client'>,
+  metadata = new Metadata(),
+): TestStream {
   const stream: ClientDuplexStream<RecordStreamRequest, RecordStreamResponse> =
-    client.recordStream();
+    client.recordStream(metadata);
   const replies: RecordStreamResponse[] = [];
   const waiting: { readonly sequence: bigint; readonly done: () => void }[] = [];
 

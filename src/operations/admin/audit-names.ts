@@ -1,6 +1,8 @@
 // Actions and actors of the audit trail under the names of the contract: the ledger says
 // `invoices.void`, a caller called VoidInvoice.
 
+import { ACCESS_DENIED } from '../access/access-denials.js';
+
 /** Where the RPC is not the verb and what it is done to. */
 const NAMES: Readonly<Record<string, string>> = {
   'invoices.delete': 'DeleteDraftInvoice',
@@ -19,7 +21,13 @@ export function actionName(action: string): string {
   const known = NAMES[action];
   if (known !== undefined) return known;
   const [things = '', verb = ''] = action.split('.');
+  // It names the RPC itself.
+  if (things === ACCESS_DENIED) return verb;
   return `${camelCase(verb)}${camelCase(singular(things))}`;
+}
+
+export function isDenial(action: string): boolean {
+  return action.startsWith(`${ACCESS_DENIED}.`);
 }
 
 export function actorName(actor: string): string {

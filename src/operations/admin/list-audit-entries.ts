@@ -24,7 +24,7 @@ import {
   refuseFaults,
   toTimestamp,
 } from '../parse.js';
-import { actionName, actorName } from './audit-names.js';
+import { actionName, actorName, isDenial } from './audit-names.js';
 import { isAny, type Target, targetOf } from './audit-target.js';
 import { openSteps } from './steps.js';
 
@@ -126,8 +126,9 @@ function toShown(entry: AuditEntry, target: Target | undefined): Shown {
     orgId: entry.orgId,
     targetKind: target?.kind ?? '',
     targetId: target?.id ?? '',
-    // Who is not allowed to does not reach the ledger.
-    outcome: AuditOutcome.AUDIT_OUTCOME_SUCCEEDED,
+    outcome: isDenial(entry.action)
+      ? AuditOutcome.AUDIT_OUTCOME_DENIED
+      : AuditOutcome.AUDIT_OUTCOME_SUCCEEDED,
     reason: entry.reason,
     catalogueVersion: BigInt(entry.catalogueVersion),
     // In the ledger it stands behind its organisation, whose id has no slash.

@@ -9,6 +9,7 @@ import type {
   ListPlanVersionsResponse,
 } from '../../../generated/ts/tollgate/v1/catalog_service.js';
 import type { Plan } from '../../../generated/ts/tollgate/v1/plan.js';
+import { mayTouch } from '../../domain/access/principal.js';
 import { planKey } from '../../domain/plans/catalogue.js';
 import type { PlanDocument, VersionDocument } from '../../domain/plans/document.js';
 import type { Answer, Core } from '../core.js';
@@ -27,7 +28,7 @@ export async function getPlan(
   checkId(planId, 'plan_id', faults);
   if (version < 0) faults.add('version', 'must be 1 or more, or 0 for the latest');
   refuseFaults(faults);
-  const stored = await find(core, PLAN, planId);
+  const stored = await findVisible(core, planId);
   const plan = version === 0 ? toPlan(stored) : await readVersion(core, stored, version);
   if (plan === undefined) throw planNotFound(planKey(planId, version));
   return { reply: { plan }, after: core.journal.lastSequence() };
@@ -55,6 +56,14 @@ export async function listPlans(
   return { reply, after: core.journal.lastSequence() };
 }
 
+/** A plan for an organisation that the caller may not touch is not there for them. */
+async function findVisible(core: Core, planId: string): Promise<StoredHead<PlanDocument>> {
+  const stored = await find(core, PLAN, planId);
+  const { org_id: owner } = stored.value.document;
+  if (owner !== undefined && !mayTouch(core.caller.principal, owner)) throw planNotFound(planId);
+  return stored;
+}
+
 /** Newest first. A page's place is the version that comes next. */
 export async function listPlanVersions(
   core: Core,
@@ -66,7 +75,7 @@ export async function listPlanVersions(
   const list = `plan_versions/${planId}`;
   const paging = pagingOf(request, list, faults);
   refuseFaults(faults);
-  const stored = await find(core, PLAN, planId);
+  const stored = await findVisible(core, planId);
   const plans: Plan[] = [];
   let bytes = 0;
   let version = paging.after === undefined ? stored.value.latest : Number(paging.after);

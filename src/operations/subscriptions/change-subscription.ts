@@ -50,7 +50,14 @@ import {
   toTimestamp,
 } from '../parse.js';
 import { type Charge, chargeNow, previewCharge } from './charge.js';
-import { failed, findLive, findPlan, soldChange, tenureOf } from './parts.js';
+import {
+  failed,
+  findLive,
+  findPlan,
+  refuseUnlessSelfServe,
+  soldChange,
+  tenureOf,
+} from './parts.js';
 import { basePeriod, toSubscription } from './to-subscription.js';
 
 const KIND = 'subscription';
@@ -76,6 +83,7 @@ export function changeSubscription(
     async plan(atMs) {
       const account = await readAccount(core, request.orgId);
       const decided = await decide(core, account, request, atMs);
+      refuseUnlessSelfServe(core, decided.plan);
       checkEtag(request.etag, decided.before);
       return chargeNow(core, decided.account, await chargeOf(core, account, decided, atMs));
     },

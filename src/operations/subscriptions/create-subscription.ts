@@ -20,6 +20,7 @@ import { billBase } from '../billing/base-bill.js';
 import { knownOrNew, termsChange } from '../billing/terms-change.js';
 import { toInvoice } from '../billing/to-invoice.js';
 import { coveredBy, periodsOf } from '../billing/usage-bill.js';
+import { requirePermission } from '../caller.js';
 import { type Committed, change, checkRequestId, create, etagOf, put } from '../change.js';
 import { checkMetadata, checkText } from '../checks.js';
 import { type Answer, type Core, refuseUnknownOrganisation } from '../core.js';
@@ -33,7 +34,7 @@ import {
 } from '../parse.js';
 import { Refusal } from '../refusal.js';
 import { chargeNow } from './charge.js';
-import { failed, findPlan, soldChange, tenureOf } from './parts.js';
+import { failed, findPlan, refuseUnlessSelfServe, soldChange, tenureOf } from './parts.js';
 import { toSubscription } from './to-subscription.js';
 
 const KIND = 'subscription';
@@ -59,6 +60,10 @@ export function createSubscription(
       const account = await readAccount(core, orgId);
       if (account.subscription !== undefined) throw exists(account.subscription.id);
       const plan = await findPlan(core, orgId, request.plan, request.planVersion, 'new');
+      refuseUnlessSelfServe(core, plan);
+      if (request.trialDays !== undefined && request.trialDays !== plan.document.trial_days) {
+        requirePermission(core, 'billing.admin', "another trial than the plan's");
+      }
       const value = newSubscription(core, account, plan, request, startMs ?? atMs, atMs, metadata);
       await refuseInvoiced(core, account, { startMs: value.start_ms, endMs: atMs });
       return planned(core, account, plan, value, atMs);

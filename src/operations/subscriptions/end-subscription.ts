@@ -15,12 +15,13 @@ import type { Change, Stored } from '../../ledger/ledger.js';
 import { type AccountState, readAccount } from '../billing/account-state.js';
 import { settledBase, soldPlanOf } from '../billing/base-bill.js';
 import { termsChange } from '../billing/terms-change.js';
+import { requirePermission } from '../caller.js';
 import { change, checkEtag, checkRequestId, put } from '../change.js';
 import { checkReason } from '../checks.js';
 import type { Answer, Core } from '../core.js';
 import { checkId, checkOrgId, createFaults, refuseFaults } from '../parse.js';
 import { chargeNow } from './charge.js';
-import { failed, findLive, tenureOf } from './parts.js';
+import { failed, findLive, refuseUnlessSelfServe, tenureOf } from './parts.js';
 import { basePeriod, toSubscription } from './to-subscription.js';
 
 const KIND = 'subscription';
@@ -73,6 +74,7 @@ export function resumeSubscription(
 ): Promise<Answer<Reply>> {
   return changeLive(core, 'subscriptions.resume', request, 0, (account, value, atMs) => {
     const isSuspended = value.state === 'SUSPENDED';
+    if (isSuspended) requirePermission(core, 'billing.admin', 'ending a suspension');
     const { cancel_at_ms: cancelMs } = value;
     if (!isSuspended && cancelMs === null) {
       throw failed('NOTHING_TO_RESUME', 'it is neither suspended nor to be cancelled');
@@ -169,6 +171,7 @@ function changeLive(
     async plan(atMs) {
       const account = await readAccount(core, orgId);
       const before = await findLive(core, account, call.subscriptionId);
+      refuseUnlessSelfServe(core, soldPlanOf(core, before.value));
       checkEtag(etag, before);
       const next = decide(account, before.value, atMs);
       const changes = endingChanges(account, before, next, atMs);

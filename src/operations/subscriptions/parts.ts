@@ -7,6 +7,7 @@ import type { SubscriptionRecord } from '../../domain/subscriptions/document.js'
 import type { TenureDocument } from '../../domain/subscriptions/terms.js';
 import type { Change, Stored } from '../../ledger/ledger.js';
 import { type AccountState, isLive } from '../billing/account-state.js';
+import { requirePermission } from '../caller.js';
 import { create } from '../change.js';
 import { type Core, catalogueOf } from '../core.js';
 import { Refusal } from '../refusal.js';
@@ -63,6 +64,12 @@ export async function findPlan(
     throw failed('PLAN_ARCHIVED', `plan "${id}" is archived: take another one`);
   }
   return plan;
+}
+
+/** Whoever may only change their own subscription chooses among what is self-serve. */
+export function refuseUnlessSelfServe(core: Core, { id, document }: Plan): void {
+  if (document.self_serve === true) return;
+  requirePermission(core, 'billing.admin', `plan "${id}", which is not self-serve,`);
 }
 
 /** The first sale of a version makes its rules count for everybody. */
