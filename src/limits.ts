@@ -73,6 +73,25 @@ export const limits = {
   accessDenials: 1000,
   /** No key, and no sound token, is longer. */
   credentialChars: 8 * 1024,
+  /** OpenID Connect allows 255. */
+  subjectChars: 256,
+  roleChars: 256,
+  /** How far an issuer's clock may be ahead, for `nbf` and `iat`; `exp` is exact. */
+  tokenSkewMs: MINUTE_MS,
+  /** RFC 7518, section 3.3. */
+  rsaKeyBitsMin: 2048,
+  keySetBytes: 256 * 1024,
+  keySetKeys: 100,
+  keyIdChars: 256,
+  keySetTimeoutMs: 5 * SECOND_MS,
+  keySetFetchMs: 5 * MINUTE_MS,
+  /** Between fetches that tokens cause, and after one that failed. */
+  keySetRefetchMs: 30 * SECOND_MS,
+  /** A set that was not confirmed for longer is not used: what it has may have been withdrawn. */
+  keySetStaleMs: DAY_MS,
+  accessFilePollMs: 5 * SECOND_MS,
+  /** A bundle of all public certificate authorities is a quarter of it. */
+  tlsFileBytes: 1024 * 1024,
 
   // Time.
   eventPastMs: 35 * DAY_MS,
@@ -181,4 +200,8 @@ assert(limits.batchBytes > limits.messageBytes, 'one command fits one batch');
 assert(limits.messageBytes > 2 * limits.catalogueObjectBytes, 'an object fits twice');
 assert(limits.segmentBytes > 2 * limits.batchBytes, 'a batch fits a segment');
 assert(limits.pendingBytes >= 2 * limits.batchBytes, 'one batch collects while one is written');
+assert(
+  limits.keySetTimeoutMs < limits.keySetRefetchMs,
+  'a fetch ends before the next one may begin',
+);
 assert(limits.reservationTtlMs < limits.scopeIdleMs, 'a hold ends before its scope is forgotten');

@@ -50,6 +50,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   zod: ['seed/', 'seed.ts'],
   pdfkit: ['pdf/'],
   fontkit: ['pdf/'],
+  jose: ['access/'],
   yaml: ['seed/', 'seed.ts', 'config.ts'],
 };
 
