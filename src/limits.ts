@@ -80,6 +80,8 @@ export const limits = {
   tokenSkewMs: MINUTE_MS,
   /** RFC 7518, section 3.3. */
   rsaKeyBitsMin: 2048,
+  /** Signatures are checked in libuv's pool: the journal's writes shall find a thread there. */
+  signaturesAtOnce: 2,
   keySetBytes: 256 * 1024,
   keySetKeys: 100,
   keyIdChars: 256,

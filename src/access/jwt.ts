@@ -13,6 +13,7 @@ import { limits } from '../limits.js';
 import { type JwksOptions, type JwksSource, openJwks } from './jwks.js';
 import { type Claims, type Expected, readClaims } from './jwt-claims.js';
 import type { JwtAlgorithm } from './key-set.js';
+import { takeTurns } from './take-turns.js';
 
 export interface JwtVerifierOptions extends Expected {
   readonly jwks: JwksSource;
@@ -50,6 +51,7 @@ interface Header {
 export async function openJwtVerifier(options: JwtVerifierOptions): Promise<JwtVerifier> {
   const { jwks: source, clock } = options;
   const jwks = await openJwks({ ...options, source });
+  const turns = takeTurns(limits.signaturesAtOnce);
 
   async function find({ algorithm, kid }: Header) {
     const found = jwks.find(algorithm, kid);
@@ -63,7 +65,7 @@ export async function openJwtVerifier(options: JwtVerifierOptions): Promise<JwtV
       if (header.kind !== 'header') return header;
       const found = await find(header);
       if (found.kind !== 'found') return refused(found.kind);
-      const signed = await payloadOf(token, found.key, header.algorithm);
+      const signed = await turns(() => payloadOf(token, found.key, header.algorithm));
       if (signed.kind !== 'payload') return signed;
       const payload = objectFrom(signed.bytes);
       if (payload === undefined) return refused('malformed');
