@@ -1,0 +1,88 @@
+// Who a call's connection is from, by the certificate that its client proved to have.
+//
+// Cost: the certificate is read at the first call of a connection; every further one is a look-up.
+// `getAuthContext` of grpc-js would take it apart at each call. TLS does not let it change while
+// the connection lasts: renegotiation is off.
+
+import type { X509Certificate } from 'node:crypto';
+import type { ServerHttp2Session } from 'node:http2';
+import { TLSSocket } from 'node:tls';
+import type { ServerUnaryCall } from '@grpc/grpc-js';
+import { endOf } from '../access/tls-material.js';
+import { assert } from '../base/assert.js';
+import type { EpochMs } from '../base/units.js';
+
+export type PeerSans =
+  /** No TLS, no certificate, or the connection is gone. */
+  | { readonly kind: 'absent' }
+  | {
+      readonly kind: 'proved';
+      readonly uris: readonly string[];
+      readonly dnsNames: readonly string[];
+      /** From then on it proves nothing, on a connection that was opened before too. */
+      readonly expiresMs: EpochMs;
+    }
+  /** A certificate that is not believed, by OpenSSL's name for why: `CERT_HAS_EXPIRED`. */
+  | { readonly kind: 'refused'; readonly why: string };
+
+/** A call of any kind, unary or stream. */
+export type ServerCall = Pick<ServerUnaryCall<unknown, unknown>, 'getAuthContext'>;
+
+export function createSansOf(): (call: ServerCall) => PeerSans {
+  const known = new WeakMap<ServerHttp2Session, PeerSans>();
+  return (call) => {
+    const session = sessionOf(call);
+    if (session === undefined || session.destroyed) return { kind: 'absent' };
+    let sans = known.get(session);
+    if (sans === undefined) {
+      sans = sansOfSession(session);
+      known.set(session, sans);
+    }
+    return sans;
+  };
+}
+
+/** What grpc-js keeps in private fields; with interceptors, one within the other. */
+interface Inside {
+  readonly call?: Inside;
+  readonly nextCall?: Inside;
+  readonly stream?: { readonly session?: ServerHttp2Session };
+}
+
+function sessionOf(call: ServerCall): ServerHttp2Session | undefined {
+  let inner = (call as unknown as Inside).call;
+  while (inner?.nextCall !== undefined) inner = inner.nextCall;
+  assert(inner?.stream !== undefined, 'grpc-js has its fields');
+  return inner.stream.session;
+}
+
+function sansOfSession({ socket }: ServerHttp2Session): PeerSans {
+  if (!(socket instanceof TLSSocket)) return { kind: 'absent' };
+  const certificate = socket.getPeerX509Certificate();
+  if (certificate === undefined) return { kind: 'absent' };
+  if (!socket.authorized) return { kind: 'refused', why: `${socket.authorizationError}` };
+  return { kind: 'proved', ...sansIn(certificate), expiresMs: endOf(certificate) };
+}
+
+const SAN = /([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?:, |$)/y;
+
+/**
+ * Node writes them as `URI:spiffe://a/b, DNS:"odd, name"`: a value that could be taken for two is a
+ * JSON string (CVE-2021-44532). A text of another shape names nobody.
+ */
+export function sansIn({ subjectAltName = '' }: Pick<X509Certificate, 'subjectAltName'>) {
+  const uris: string[] = [];
+  const dnsNames: string[] = [];
+  let at = 0;
+  while (at < subjectAltName.length) {
+    SAN.lastIndex = at;
+    const match = SAN.exec(subjectAltName);
+    if (match === null) return { uris: [], dnsNames: [] };
+    const [whole, kind, written = ''] = match;
+    const value: string = written.startsWith('"') ? JSON.parse(written) : written;
+    if (kind === 'URI') uris.push(value);
+    if (kind === 'DNS') dnsNames.push(value);
+    at += whole.length;
+  }
+  return { uris, dnsNames };
+}
