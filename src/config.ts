@@ -40,6 +40,8 @@ export interface Config {
   /** For calls that do not say. */
   readonly durability: 'fsync' | 'write';
   readonly auth: 'required' | 'off';
+  /** Undefined: no tokens are taken. */
+  readonly tokens: TokenSettings | undefined;
   /** Of an organisation's credential. */
   readonly rate: { readonly perSecond: number; readonly burst: number };
   readonly denyAsError: boolean;
@@ -72,6 +74,15 @@ export interface Config {
   readonly file: string;
   /** Every setting in its one form, for `describe` and the log. */
   readonly settings: readonly ResolvedSetting[];
+}
+
+export interface TokenSettings {
+  readonly issuer: string;
+  readonly audience: string;
+  readonly jwks:
+    | { readonly kind: 'file'; readonly path: string }
+    | { readonly kind: 'url'; readonly url: string };
+  readonly claims: { readonly orgId: string; readonly roles: string; readonly allowedOrgs: string };
 }
 
 export interface ResolvedSetting {
@@ -189,6 +200,12 @@ function checkRelations(
   if (journal !== undefined && segment !== undefined && journal < 2 * segment) {
     refuse('journal_bytes_max', 'must be at least twice journal_segment_bytes');
   }
+  for (const name of ['jwt_audience', 'jwt_keys'] as const) {
+    const isSet = values[name] !== '';
+    if (values[name] === undefined || values.jwt_issuer === undefined) continue;
+    if (isSet && values.jwt_issuer === '') refuse(name, 'does nothing without jwt_issuer');
+    if (!isSet && values.jwt_issuer !== '') refuse(name, 'must be set beside jwt_issuer');
+  }
   const { grpc_listen: grpc = [], http_listen: http = [], ops_listen: ops } = values;
   const taken = (by: readonly ListenAddress[], other: ListenAddress) =>
     by.some((address) => collide(address, other));
@@ -214,6 +231,7 @@ function toConfig(values: Values) {
     logFormat: values.log_format,
     durability: values.durability,
     auth: values.auth,
+    tokens: toTokens(values),
     rate: { perSecond: values.rate_limit_per_second, burst: values.rate_limit_burst },
     denyAsError: values.deny_as_error,
     requireData: values.require_data,
@@ -232,6 +250,20 @@ function toConfig(values: Values) {
     deliveryRetentionMs: values.delivery_retention_days * DAY_MS,
     drainMs: values.drain_seconds * SECOND_MS,
   };
+}
+
+function toTokens(values: Values): TokenSettings | undefined {
+  const { jwt_issuer: issuer, jwt_audience: audience, jwt_keys: keys } = values;
+  if (issuer === '') return undefined;
+  const claims = {
+    orgId: values.jwt_org_claim,
+    roles: values.jwt_roles_claim,
+    allowedOrgs: values.jwt_orgs_claim,
+  };
+  const jwks = keys.includes('://')
+    ? ({ kind: 'url', url: keys } as const)
+    : ({ kind: 'file', path: keys } as const);
+  return { issuer, audience, jwks, claims };
 }
 
 /** From the document's form of a rule to the file's. */

@@ -1,7 +1,7 @@
 // The composition root: opens everything in dependency order and closes it in reverse. Nothing else
 // knows the whole.
 
-import { openDoor, openGate } from './access/gate.js';
+import { type Access, openAccess } from './access/access.js';
 import { type Clock, systemClock } from './base/clock.js';
 import { closeInReverse, once } from './base/closers.js';
 import { Failure } from './base/failure.js';
@@ -116,7 +116,12 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     status.watch({ state, machine, pumps, config, filesystem: filesystem.warning });
     const opened = state;
     closers.push(() => closeState(log, core, opened, pumps, phase));
-    const edge = edgeOf(options, core, metrics);
+    const access = await openAccess(core, {
+      ...config,
+      onTrouble: (trouble, error) => log.warn(`jwt_${trouble}`, { error }),
+    });
+    closers.push(() => access.close());
+    const edge = edgeOf(options, core, metrics, access);
     const rpcs = openRpcs();
     const grpc = await openGrpcServer({
       edge,
@@ -324,11 +329,11 @@ function startPumps(
   ];
 }
 
-function edgeOf(options: ServiceOptions, core: Core, metrics: Metrics): Edge {
+function edgeOf(options: ServiceOptions, core: Core, metrics: Metrics, { gate }: Access): Edge {
   const { config, log } = options;
   return {
     core,
-    gate: config.auth === 'off' ? openDoor(core) : openGate(core, config.rate),
+    gate,
     denyAsError: config.denyAsError ? 'always' : 'asked',
     recorder: metrics.rpc,
     openCalls: 0,

@@ -13,16 +13,6 @@ export interface Fetch {
   readonly signal: AbortSignal;
 }
 
-/** Why such a URL is not fetched from; undefined where it is: https, or http on this machine. */
-export function urlProblem(text: string): string | undefined {
-  if (!URL.canParse(text)) return 'is no URL';
-  const { protocol, hostname, username, password } = new URL(text);
-  if (username !== '' || password !== '') return 'must have no user and no password';
-  if (protocol === 'https:') return undefined;
-  if (protocol !== 'http:') return 'must begin with https://';
-  return isLoopback(hostname) ? undefined : 'must begin with https://: http is for loopback only';
-}
-
 /** The bytes of an answer 200; anything else rejects with a `Failure` of code FETCH_FAILED. */
 export async function fetchBounded({ url, bytesMax, timeoutMs, signal }: Fetch): Promise<Buffer> {
   const cut = new AbortController();
@@ -56,11 +46,6 @@ async function readBody({ body }: Response, bytesMax: number): Promise<Buffer> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
-}
-
-/** As `URL` writes it: 127.1 has become 127.0.0.1. */
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 
 /** `fetch` says only that it failed; why is in the cause. */

@@ -5,7 +5,8 @@
 // is refused says one thing, whether the key never was, is another, has expired or was revoked.
 //
 // Cost: a call with a remembered key reads one header, looks up its first 13 characters and
-// compares the rest. The first call with a key costs a SHA-256 and two look-ups in the ledger.
+// compares the rest; with a remembered token it costs a SHA-256. The first call with a key costs a
+// SHA-256 and two look-ups in the ledger.
 
 import type { EpochMs } from '../base/units.js';
 import {
@@ -21,6 +22,8 @@ import { limits } from '../limits.js';
 import { hashOf } from '../operations/access/new-key.js';
 import type { Core } from '../operations/core.js';
 import { Refusal } from '../operations/refusal.js';
+import type { JwtVerifier } from './jwt.js';
+import { tokenPrincipal } from './jwt-principal.js';
 import { openRateLimits, type Rate, type RateLimits } from './rate-limit.js';
 import { openSessions, type Session } from './session.js';
 
@@ -49,7 +52,8 @@ export function openDoor(core: Core): Gate {
   return { admit: () => session };
 }
 
-export function openGate(core: Core, rate: Rate): Gate {
+/** Without a verifier a token is no credential. */
+export function openGate(core: Core, rate: Rate, verifier?: JwtVerifier): Gate {
   const sessions = openSessions();
   const rates = openRateLimits(core.clock, rate);
   let changes = 0;
@@ -59,14 +63,16 @@ export function openGate(core: Core, rate: Rate): Gate {
   });
 
   /** A key that is changed while it is read is read again. */
-  async function prove(text: string): Promise<Session> {
+  async function prove(text: string, sessionKey: string): Promise<Session> {
     for (;;) {
       const seen = changes;
-      const proved = await proveKey(core, text);
+      const proved = isKey(text)
+        ? await proveKey(core, text)
+        : await proveToken(core, text, verifier);
       if (seen !== changes) continue;
       if (proved === undefined) throw invalidCredential();
       const session = sessionOf(core, text, proved, rates);
-      sessions.keep(proved.keyId, session);
+      sessions.keep(sessionKey, session);
       return session;
     }
   }
@@ -75,20 +81,23 @@ export function openGate(core: Core, rate: Rate): Gate {
     admit(presented) {
       const text = credentialIn(presented);
       if (text === '') throw missingCredential();
-      if (text.length > limits.credentialChars || !isKey(text)) throw invalidCredential();
-      const known = sessions.find(text.slice(0, KEY_ID_CHARS));
+      if (text.length > limits.credentialChars) throw invalidCredential();
+      const sessionKey = isKey(text) ? text.slice(0, KEY_ID_CHARS) : hashOf(text);
+      const known = sessions.find(sessionKey);
       if (known !== undefined && isSame(text, known.credential)) {
         if (core.clock.wallMs() < known.expiresMs) return known;
       }
-      return prove(text);
+      return prove(text, sessionKey);
     },
   };
 }
 
 interface Proved {
-  readonly keyId: string;
   readonly principal: Principal;
+  /** From then on the credential is refused. */
   readonly expiresMs: EpochMs;
+  /** From then on it has to be proved anew: not later than it is refused. */
+  readonly provedUntilMs: EpochMs;
 }
 
 async function proveKey(core: Core, text: string): Promise<Proved | undefined> {
@@ -101,19 +110,32 @@ async function proveKey(core: Core, text: string): Promise<Proved | undefined> {
   if (stored === undefined || stored.value.revoked_ms !== null) return undefined;
   const expiresMs = openUntilMs(stored.value, given);
   if (expiresMs === undefined || core.clock.wallMs() >= expiresMs) return undefined;
-  return { keyId, principal: principalOf(stored.value), expiresMs };
+  return { principal: principalOf(stored.value), expiresMs, provedUntilMs: expiresMs };
+}
+
+/** Proved anew from time to time: its key may have been withdrawn. */
+async function proveToken(
+  core: Core,
+  text: string,
+  verifier: JwtVerifier | undefined,
+): Promise<Proved | undefined> {
+  const verdict = await verifier?.verify(text);
+  if (verdict?.kind !== 'verified') return undefined;
+  const { expiresMs } = verdict;
+  const provedUntilMs = Math.min(expiresMs, core.clock.wallMs() + limits.tokenSessionMs);
+  return { principal: tokenPrincipal(verdict), expiresMs, provedUntilMs };
 }
 
 function sessionOf(
   core: Core,
   credential: string,
-  { principal, expiresMs }: Proved,
+  { principal, expiresMs, provedUntilMs }: Proved,
   rates: RateLimits,
 ): Session {
   const expires = expiresMs === Infinity ? {} : { expiresMs };
   const own = { ...core, caller: { principal, source: '', ...expires } };
   const bucket = principal.orgId === '' ? undefined : rates.bucketOf(principal.name);
-  return { principal, core: own, credential, expiresMs, bucket, live: true };
+  return { principal, core: own, credential, expiresMs: provedUntilMs, bucket, live: true };
 }
 
 const BEARER = /^bearer +/i;

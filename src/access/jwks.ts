@@ -7,8 +7,9 @@ import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../base/clock.js';
 import { Failure } from '../base/failure.js';
 import type { DurationMs } from '../base/units.js';
+import { urlProblem } from '../base/url-problem.js';
 import { limits } from '../limits.js';
-import { fetchBounded, urlProblem } from './fetch-bounded.js';
+import { fetchBounded } from './fetch-bounded.js';
 import { type JwtAlgorithm, type KeySet, keySetFrom } from './key-set.js';
 import { readBounded } from './read-bounded.js';
 

@@ -12,7 +12,7 @@ export interface Session {
   readonly core: Core;
   /** What was presented: another text is not this session's. */
   readonly credential: string;
-  /** From then on the credential is refused. */
+  /** From then on the credential has to be proved anew. */
   readonly expiresMs: EpochMs;
   /** Of an organisation's credential; others are not limited. */
   readonly bucket: Bucket | undefined;

@@ -3,6 +3,7 @@
 
 import { resolve } from 'node:path';
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../base/units.js';
+import { urlProblem } from '../base/url-problem.js';
 import { limits } from '../limits.js';
 import {
   addressesText,
@@ -73,6 +74,16 @@ export const SETTINGS = {
   }),
   auth: setting('required', oneOf(['required', 'off']), {
     help: 'required, or off: whoever can connect may do anything',
+  }),
+  jwt_issuer: setting('', optional(label(512)), { help: 'takes tokens of this issuer (iss)' }),
+  jwt_audience: setting('', optional(label(512)), { help: 'that are for this audience (aud)' }),
+  jwt_keys: setting('', optional(keySource), {
+    help: 'its key set (JWKS): a file, or an https URL',
+  }),
+  jwt_org_claim: setting('org_id', label(128), { help: 'claim that names the organisation' }),
+  jwt_roles_claim: setting('roles', label(128), { help: 'claim that lists the roles' }),
+  jwt_orgs_claim: setting('allowed_orgs', label(128), {
+    help: 'claim that lists organisations, of a token without one',
   }),
   rate_limit_per_second: whole(
     1000,
@@ -157,6 +168,18 @@ function whole(fallback: number, min: number, max: number, help: string): Settin
 
 function size(fallback: number, min: number, max: number, help: string): Setting<number> {
   return setting(bytesText(fallback), bytes(min, max), { help, write: bytesText });
+}
+
+/** '' where it is not set. */
+function optional(read: Read<string>): Read<string> {
+  return (text) => (text === '' ? text : read(text));
+}
+
+/** A URL is checked where it is opened, too: what it leads to may change. */
+function keySource(text: string): string | Refused {
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return directory(text);
+  const problem = urlProblem(text);
+  return problem === undefined ? text : refuse(problem);
 }
 
 function directory(text: string): string | Refused {

@@ -18,6 +18,7 @@ test('with nothing given, every setting has its documented default', () => {
     logFormat: 'json',
     durability: 'fsync',
     auth: 'required',
+    tokens: undefined,
     rate: { perSecond: 1000, burst: 2000 },
     denyAsError: false,
     requireData: false,

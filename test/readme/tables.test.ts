@@ -91,7 +91,8 @@ test('every log event stands there, with its level', () => {
     /\b(?:log|logger)\.(debug|info|warn|error|fatalSync)\(\s*['`]([a-z_]+)(\$\{\w+\})?/g,
   );
   const found = [...calls].flatMap(([, level = '', name = '', rest]) => {
-    const names = rest === undefined ? [name] : DISK_STATES.map((state) => `${name}${state}`);
+    const states = name === 'jwt_' ? KEY_STATES : DISK_STATES;
+    const names = rest === undefined ? [name] : states.map((state) => `${name}${state}`);
     return names.map((full) => `${full} ${level === 'fatalSync' ? 'fatal' : level}`);
   });
   const listed = tableOf('At 3 a.m.', 1).flatMap(([names = '', level]) =>
@@ -119,6 +120,8 @@ const CODES = [
 
 /** What `disk_${disk}` in service.ts can be. */
 const DISK_STATES = ['low', 'enough'];
+/** What `jwt_${trouble}` there can be. */
+const KEY_STATES = ['keys_stale', 'keys_unavailable', 'keys_good'];
 
 const READINGS: GaugeReadings = {
   reservationsOpen: 0,
