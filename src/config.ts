@@ -4,8 +4,10 @@
 import { stringify } from 'yaml';
 import { systemCode } from './base/failure.js';
 import { DAY_MS, MINUTE_MS, SECOND_MS } from './base/units.js';
+import type { CertificateDocument } from './domain/access/certificate.js';
 import type { CatalogueDocument } from './domain/plans/document.js';
-import { collide, type ListenAddress, type TcpAddress } from './seed/address.js';
+import { collide, isLocal, type ListenAddress, type TcpAddress } from './seed/address.js';
+import { readCertificates } from './seed/certificates.js';
 import { exampleCatalogue } from './seed/example.js';
 import { PRICED_PER } from './seed/price-shape.js';
 import type { Problem } from './seed/problem.js';
@@ -40,6 +42,10 @@ export interface Config {
   /** For calls that do not say. */
   readonly durability: 'fsync' | 'write';
   readonly auth: 'required' | 'off';
+  /** Of TCP listeners; undefined: plain text. */
+  readonly tls: TlsSettings | undefined;
+  /** Who is known by a client certificate. */
+  readonly certificates: readonly CertificateDocument[];
   /** Undefined: no tokens are taken. */
   readonly tokens: TokenSettings | undefined;
   /** Of an organisation's credential. */
@@ -74,6 +80,14 @@ export interface Config {
   readonly file: string;
   /** Every setting in its one form, for `describe` and the log. */
   readonly settings: readonly ResolvedSetting[];
+}
+
+export interface TlsSettings {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Absent: clients are not asked for a certificate. */
+  readonly clientCaFile?: string;
+  readonly clientAuth: 'optional' | 'required';
 }
 
 export interface TokenSettings {
@@ -127,6 +141,7 @@ export function loadConfig(input: ConfigInput): Loaded {
   });
   checkRelations(values as Partial<Values>, settings, problems);
   const benchNoop = readBenchNoop(input.env[BENCH_NOOP], problems);
+  const certificates = file === undefined ? [] : readCertificates(file, problems);
   const own = file !== undefined && file.root['catalogue'] !== undefined;
   const seed = own ? readCatalogue(file) : { document: exampleCatalogue() };
   if ('problems' in seed) problems.push(...seed.problems);
@@ -135,6 +150,7 @@ export function loadConfig(input: ConfigInput): Loaded {
     config: deepFreeze({
       // Without a problem every setting has been read.
       ...toConfig(values as Values),
+      certificates,
       benchNoop,
       catalogue: seed.document,
       catalogueSource: own ? 'file' : 'built-in',
@@ -200,18 +216,45 @@ function checkRelations(
   if (journal !== undefined && segment !== undefined && journal < 2 * segment) {
     refuse('journal_bytes_max', 'must be at least twice journal_segment_bytes');
   }
-  for (const name of ['jwt_audience', 'jwt_keys'] as const) {
-    const isSet = values[name] !== '';
-    if (values[name] === undefined || values.jwt_issuer === undefined) continue;
-    if (isSet && values.jwt_issuer === '') refuse(name, 'does nothing without jwt_issuer');
-    if (!isSet && values.jwt_issuer !== '') refuse(name, 'must be set beside jwt_issuer');
-  }
+  checkDependent(values, refuse);
   const { grpc_listen: grpc = [], http_listen: http = [], ops_listen: ops } = values;
   const taken = (by: readonly ListenAddress[], other: ListenAddress) =>
     by.some((address) => collide(address, other));
   if (ops !== undefined && taken(grpc, ops)) refuse('ops_listen', 'is taken by grpc_listen');
   else if (ops !== undefined && taken(http, ops)) refuse('ops_listen', 'is taken by http_listen');
   if (http.some((other) => taken(grpc, other))) refuse('http_listen', 'is taken by grpc_listen');
+}
+
+/** A setting that means something beside another one only; `both`: and that one needs it. */
+const DEPENDENT = [
+  { name: 'jwt_audience', of: 'jwt_issuer', both: true },
+  { name: 'jwt_keys', of: 'jwt_issuer', both: true },
+  { name: 'tls_key_file', of: 'tls_cert_file', both: true },
+  { name: 'tls_client_ca_file', of: 'tls_cert_file', both: false },
+] as const;
+
+function checkDependent(
+  values: Partial<Values>,
+  refuse: (name: SettingName, rule: string) => void,
+): void {
+  for (const { name, of, both } of DEPENDENT) {
+    const [own, other] = [values[name], values[of]];
+    if (own === undefined || other === undefined) continue;
+    if (own !== '' && other === '') refuse(name, `does nothing without ${of}`);
+    if (both && own === '' && other !== '') refuse(name, `must be set beside ${of}`);
+  }
+  if (values.tls_client_auth === 'required' && values.tls_client_ca_file === '') {
+    refuse('tls_client_auth', 'needs tls_client_ca_file: whose certificates are to be believed');
+  }
+  for (const name of ['grpc_listen', 'http_listen'] as const) {
+    if (values[name]?.every(isLocal) !== false) continue;
+    if (values.auth === 'off') {
+      refuse(name, 'may be loopback and Unix sockets only while auth is off');
+    } else if (values.tls_cert_file === '' && values.insecure === false) {
+      const rule = 'would send credentials in plain text: set tls_cert_file';
+      refuse(name, `${rule}, or insecure to do it all the same`);
+    }
+  }
 }
 
 function readBenchNoop(text: string | undefined, problems: Problem[]): boolean {
@@ -231,6 +274,7 @@ function toConfig(values: Values) {
     logFormat: values.log_format,
     durability: values.durability,
     auth: values.auth,
+    tls: toTls(values),
     tokens: toTokens(values),
     rate: { perSecond: values.rate_limit_per_second, burst: values.rate_limit_burst },
     denyAsError: values.deny_as_error,
@@ -250,6 +294,13 @@ function toConfig(values: Values) {
     deliveryRetentionMs: values.delivery_retention_days * DAY_MS,
     drainMs: values.drain_seconds * SECOND_MS,
   };
+}
+
+function toTls(values: Values): TlsSettings | undefined {
+  const { tls_cert_file: certFile, tls_key_file: keyFile, tls_client_ca_file: ca } = values;
+  if (certFile === '') return undefined;
+  const clientAuth = values.tls_client_auth;
+  return { certFile, keyFile, clientAuth, ...(ca === '' ? {} : { clientCaFile: ca }) };
 }
 
 function toTokens(values: Values): TokenSettings | undefined {

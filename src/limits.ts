@@ -71,6 +71,8 @@ export const limits = {
   sessions: 10_000,
   /** Distinct refusals of access remembered for a minute; further ones are not in the audit log. */
   accessDenials: 1000,
+  certificates: 1000,
+  sanChars: 2048,
   /** How long a token that was proved is not proved again. */
   tokenSessionMs: 5 * MINUTE_MS,
   /** No key, and no sound token, is longer. */

@@ -9,10 +9,6 @@ import { openIdSource } from './base/ids.js';
 import { MINUTE_MS, type MonotonicMs } from './base/units.js';
 import type { Config } from './config.js';
 import { rememberingInterval } from './domain/metering/calendar.js';
-import { type GrpcServer, openGrpcServer } from './grpc/server.js';
-import { readContract } from './http/bindings.js';
-import { type HttpServer, openHttpServer } from './http/server.js';
-import { openTranscoder } from './http/transcode.js';
 import { type Files, realFiles } from './journal/files.js';
 import { type Lock, takeLock } from './journal/lock.js';
 import { openEmbeddedLedger } from './ledger/embedded.js';
@@ -38,10 +34,12 @@ import { announceState, importSeed, journalEvents } from './ops/announce.js';
 import { ensureBootstrapKey } from './ops/bootstrap-key.js';
 import { namingHolder } from './ops/cli/locked.js';
 import { version } from './ops/cli/version.js';
+import { openCredentialSources } from './ops/credential-sources.js';
 import { makeDataDirectory } from './ops/data-directory.js';
 import { endProcess } from './ops/end-process.js';
 import { fitFilesystem } from './ops/fit-filesystem.js';
 import { gaugesOf } from './ops/gauges.js';
+import { type Listeners, openListeners } from './ops/listeners.js';
 import { hostPort, type OpsServer, openOpsServer } from './ops/ops-server.js';
 import { openSystemStatus, type WatchedStatus } from './ops/system-status.js';
 import { checkpointTurn } from './pumps/checkpoint.js';
@@ -53,7 +51,6 @@ import { type Pump, startPump } from './pumps/pump.js';
 import { summariseDenials } from './pumps/summarise-denials.js';
 import { type Machine, watchMachine } from './pumps/watch-machine.js';
 import type { Edge } from './rpc/edge.js';
-import { openRpcs, type Rpcs } from './rpc/rpcs.js';
 import { type OpenedState, openState } from './state/open.js';
 import { setAside } from './state/set-aside.js';
 import { wasLeftOpen } from './state/state-file.js';
@@ -111,31 +108,30 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     await importSeed(config, log, core);
     if (config.auth === 'required') await ensureBootstrapKey(dataDir, log, core);
     const machine = openMachine(options, clock, files, state);
-    metrics.gauges(gaugesOf({ state, core, machine, config, filesystem: filesystem.warning }));
+    const sources = openCredentialSources(log);
+    const gauges = { state, core, machine, config, sources, filesystem: filesystem.warning };
+    metrics.gauges(gaugesOf(gauges));
     const pumps = startPumps(options, core, state, machine);
     status.watch({ state, machine, pumps, config, filesystem: filesystem.warning });
     const opened = state;
     closers.push(() => closeState(log, core, opened, pumps, phase));
     const access = await openAccess(core, {
       ...config,
-      onTrouble: (trouble, error) => log.warn(`jwt_${trouble}`, { error }),
+      onTrouble: sources.onKeys,
     });
     closers.push(() => access.close());
     const edge = edgeOf(options, core, metrics, access);
-    const rpcs = openRpcs();
-    const grpc = await openGrpcServer({
+    const listeners = await openListeners({
       edge,
-      rpcs,
-      addresses: config.grpcListen,
-      reflection: config.reflection ? 'on' : 'off',
-      benchNoop: config.benchNoop ? 'on' : 'off',
+      config,
+      onTlsTrouble: sources.onTls,
     });
-    const http = await openHttp(edge, rpcs, config.httpListen);
-    closers.push(() => drain(config, log, grpc, http, edge, phase));
-    const addresses = { grpc: grpc.bound, http: http.bound, ops: [hostPort(ops.address)] };
+    closers.push(() => drain(config, log, listeners, edge, phase));
+    const { grpc, http } = listeners;
+    const addresses = { grpc, http, ops: [hostPort(ops.address)] };
     await publishAddresses(dataDir, addresses, clock.wallMs());
     closers.push(async () => withdrawAddresses(dataDir));
-    grpc.setServing('SERVING');
+    listeners.setServing('SERVING');
     phase.started = true;
     log.info('serving', {
       ...addresses,
@@ -345,30 +341,18 @@ function edgeOf(options: ServiceOptions, core: Core, metrics: Metrics, { gate }:
   };
 }
 
-function openHttp(edge: Edge, rpcs: Rpcs, addresses: Config['httpListen']): Promise<HttpServer> {
-  return openHttpServer({
-    addresses,
-    transcode: openTranscoder(edge, rpcs, readContract()),
-    onError: (error) => edge.onError('HTTP', error),
-  });
-}
-
 /** No new calls; those under way end, streams after their last ack. */
 async function drain(
   config: Config,
   log: Log,
-  grpc: GrpcServer,
-  http: HttpServer,
+  listeners: Listeners,
   edge: Edge,
   phase: Phase,
 ): Promise<void> {
   phase.draining = true;
   phase.sinceMs = edge.core.clock.monotonicMs();
-  grpc.setServing('NOT_SERVING');
   log.info('draining', { deadline_ms: config.drainMs, open_calls: edge.openCalls });
-  http.drain();
-  phase.callsCutOff = await grpc.close(config.drainMs);
-  await http.close();
+  phase.callsCutOff = await listeners.close(config.drainMs);
 }
 
 /** Last entries → stop the pumps → checkpoint. A crash at any point loses nothing. */

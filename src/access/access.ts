@@ -2,6 +2,7 @@
 // where an issuer is named.
 
 import { unreachable } from '../base/assert.js';
+import type { CertificateDocument } from '../domain/access/certificate.js';
 import type { Core } from '../operations/core.js';
 import { type Gate, openDoor, openGate } from './gate.js';
 import type { JwksState } from './jwks.js';
@@ -14,6 +15,7 @@ export interface AccessOptions {
   readonly rate: Rate;
   /** Undefined: no tokens are taken. */
   readonly tokens: TokenOptions | undefined;
+  readonly certificates: readonly CertificateDocument[];
   /** Once per change of state. */
   readonly onTrouble: (state: JwksState, error: unknown) => void;
 }
@@ -26,7 +28,7 @@ export interface Access {
 }
 
 export async function openAccess(core: Core, options: AccessOptions): Promise<Access> {
-  const { auth, rate, tokens } = options;
+  const { auth, rate, tokens, certificates } = options;
   switch (auth) {
     case 'off':
       return { gate: openDoor(core), failing: () => false, close: async () => undefined };
@@ -39,7 +41,7 @@ export async function openAccess(core: Core, options: AccessOptions): Promise<Ac
       const { clock } = core;
       const verifier = tokens && (await openJwtVerifier({ ...tokens, clock, onTrouble }));
       return {
-        gate: openGate(core, rate, verifier),
+        gate: openGate(core, { rate, verifier, certificates }),
         failing: () => state !== 'keys_good',
         close: async () => verifier?.close(),
       };

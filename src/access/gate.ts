@@ -17,6 +17,7 @@ import {
   openUntilMs,
   principalOf,
 } from '../domain/access/api-key.js';
+import { type CertificateDocument, certificatePrincipal } from '../domain/access/certificate.js';
 import type { Principal } from '../domain/access/principal.js';
 import { limits } from '../limits.js';
 import { hashOf } from '../operations/access/new-key.js';
@@ -36,7 +37,22 @@ export interface Gate {
 export interface Presented {
   readonly authorization: string;
   readonly apiKey: string;
+  /** Of the connection; asked only where there is no other credential. */
+  readonly certificate: () => PeerCertificate;
 }
+
+export type PeerCertificate =
+  /** No TLS, no certificate, or the connection is gone. */
+  | { readonly kind: 'absent' }
+  | {
+      readonly kind: 'proved';
+      readonly uris: readonly string[];
+      readonly dnsNames: readonly string[];
+      /** From then on it proves nothing, on a connection that was opened before too. */
+      readonly expiresMs: EpochMs;
+    }
+  /** One that is not believed, by OpenSSL's name for why: `CERT_HAS_EXPIRED`. */
+  | { readonly kind: 'refused'; readonly why: string };
 
 /** Where nobody has to say who they are: the core's own caller. */
 export function openDoor(core: Core): Gate {
@@ -52,8 +68,17 @@ export function openDoor(core: Core): Gate {
   return { admit: () => session };
 }
 
-/** Without a verifier a token is no credential. */
-export function openGate(core: Core, rate: Rate, verifier?: JwtVerifier): Gate {
+export interface GateOptions {
+  readonly rate: Rate;
+  /** Undefined: a token is no credential. */
+  readonly verifier: JwtVerifier | undefined;
+  /** Who is known by a certificate. */
+  readonly certificates: readonly CertificateDocument[];
+}
+
+export function openGate(core: Core, options: GateOptions): Gate {
+  const { rate, verifier, certificates } = options;
+  const known = new Map(certificates.map((each) => [each.san, certificatePrincipal(each)]));
   const sessions = openSessions();
   const rates = openRateLimits(core.clock, rate);
   let changes = 0;
@@ -77,15 +102,31 @@ export function openGate(core: Core, rate: Rate, verifier?: JwtVerifier): Gate {
     }
   }
 
+  /** Its first name that somebody is known by. What ends on an open connection is refused too. */
+  function admitByCertificate(certificate: PeerCertificate): Session {
+    if (certificate.kind === 'absent') throw missingCredential();
+    if (certificate.kind === 'refused') throw invalidCredential();
+    const { uris, dnsNames, expiresMs } = certificate;
+    const san = [...uris, ...dnsNames].find((name) => known.has(name));
+    const principal = san === undefined ? undefined : known.get(san);
+    if (principal === undefined || core.clock.wallMs() >= expiresMs) throw invalidCredential();
+    const session = sessions.find(principal.name);
+    if (session?.expiresMs === expiresMs) return session;
+    const proved = { principal, expiresMs, provedUntilMs: expiresMs };
+    const made = sessionOf(core, principal.name, proved, rates);
+    sessions.keep(principal.name, made);
+    return made;
+  }
+
   return {
     admit(presented) {
       const text = credentialIn(presented);
-      if (text === '') throw missingCredential();
+      if (text === '') return admitByCertificate(presented.certificate());
       if (text.length > limits.credentialChars) throw invalidCredential();
       const sessionKey = isKey(text) ? text.slice(0, KEY_ID_CHARS) : hashOf(text);
-      const known = sessions.find(sessionKey);
-      if (known !== undefined && isSame(text, known.credential)) {
-        if (core.clock.wallMs() < known.expiresMs) return known;
+      const session = sessions.find(sessionKey);
+      if (session !== undefined && isSame(text, session.credential)) {
+        if (core.clock.wallMs() < session.expiresMs) return session;
       }
       return prove(text, sessionKey);
     },

@@ -8,34 +8,21 @@ import type { X509Certificate } from 'node:crypto';
 import type { ServerHttp2Session } from 'node:http2';
 import { TLSSocket } from 'node:tls';
 import type { ServerUnaryCall } from '@grpc/grpc-js';
+import type { PeerCertificate } from '../access/gate.js';
 import { endOf } from '../access/tls-material.js';
 import { assert } from '../base/assert.js';
-import type { EpochMs } from '../base/units.js';
-
-export type PeerSans =
-  /** No TLS, no certificate, or the connection is gone. */
-  | { readonly kind: 'absent' }
-  | {
-      readonly kind: 'proved';
-      readonly uris: readonly string[];
-      readonly dnsNames: readonly string[];
-      /** From then on it proves nothing, on a connection that was opened before too. */
-      readonly expiresMs: EpochMs;
-    }
-  /** A certificate that is not believed, by OpenSSL's name for why: `CERT_HAS_EXPIRED`. */
-  | { readonly kind: 'refused'; readonly why: string };
 
 /** A call of any kind, unary or stream. */
 export type ServerCall = Pick<ServerUnaryCall<unknown, unknown>, 'getAuthContext'>;
 
-export function createSansOf(): (call: ServerCall) => PeerSans {
-  const known = new WeakMap<ServerHttp2Session, PeerSans>();
+export function createSansOf(): (call: ServerCall) => PeerCertificate {
+  const known = new WeakMap<ServerHttp2Session, PeerCertificate>();
   return (call) => {
     const session = sessionOf(call);
     if (session === undefined || session.destroyed) return { kind: 'absent' };
     let sans = known.get(session);
     if (sans === undefined) {
-      sans = sansOfSession(session);
+      sans = sansOfSocket(session.socket);
       known.set(session, sans);
     }
     return sans;
@@ -56,7 +43,8 @@ function sessionOf(call: ServerCall): ServerHttp2Session | undefined {
   return inner.stream.session;
 }
 
-function sansOfSession({ socket }: ServerHttp2Session): PeerSans {
+/** Also of a connection of HTTP/1. */
+export function sansOfSocket(socket: unknown): PeerCertificate {
   if (!(socket instanceof TLSSocket)) return { kind: 'absent' };
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return { kind: 'absent' };

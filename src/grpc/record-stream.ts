@@ -72,7 +72,7 @@ function serve(edge: Edge, stream: Stream, done: (code: number) => void): (why: 
     results: [],
     ending: false,
   };
-  const presented = presentedBy(stream.metadata);
+  const presented = presentedBy(stream);
   let session: Session | undefined;
   let admitting = false;
   let scheduled = false;

@@ -11,6 +11,7 @@ import { addNoop } from './bench-noop.js';
 import { limitMetadata, watchSessions } from './harden.js';
 import { addReflection } from './reflection.js';
 import { addServices } from './services.js';
+import type { TlsCredentials } from './tls-credentials.js';
 import { prepareSocket, removeSocket, SOCKET_MODE } from './unix-socket.js';
 
 export type Address =
@@ -21,6 +22,8 @@ export interface GrpcServerOptions {
   readonly edge: Edge;
   readonly rpcs: Rpcs;
   readonly addresses: readonly Address[];
+  /** Of TCP listeners; undefined: plain text. */
+  readonly tls: TlsCredentials | undefined;
   readonly reflection: 'on' | 'off';
   /** A method that does nothing, to measure the transport with. */
   readonly benchNoop: 'on' | 'off';
@@ -66,7 +69,7 @@ export async function openGrpcServer(options: GrpcServerOptions): Promise<GrpcSe
   if (options.benchNoop === 'on') addNoop(server);
   const bound: string[] = [];
   try {
-    for (const address of addresses) bound.push(await bind(server, address));
+    for (const address of addresses) bound.push(await bind(server, address, options.tls));
   } catch (error) {
     server.forceShutdown();
     throw error;
@@ -93,15 +96,20 @@ export async function openGrpcServer(options: GrpcServerOptions): Promise<GrpcSe
   };
 }
 
-async function bind(server: Server, address: Address): Promise<string> {
-  const credentials = ServerCredentials.createInsecure();
+async function bind(
+  server: Server,
+  address: Address,
+  tls: TlsCredentials | undefined,
+): Promise<string> {
+  const plain = ServerCredentials.createInsecure();
   if (address.kind === 'tcp') {
+    const credentials = tls?.credentials ?? plain;
     const host = address.host.includes(':') ? `[${address.host}]` : address.host;
     const port = await bindAsync(server, `${host}:${address.port}`, credentials);
     return `${host}:${port}`;
   }
   await prepareSocket(SETTING, address.path);
-  await bindAsync(server, `unix://${address.path}`, credentials);
+  await bindAsync(server, `unix://${address.path}`, plain);
   chmodSync(address.path, SOCKET_MODE);
   return `unix://${address.path}`;
 }

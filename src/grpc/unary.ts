@@ -15,6 +15,7 @@ import type { Answer, Core } from '../operations/core.js';
 import { Refusal } from '../operations/refusal.js';
 import { DENY_AS_ERROR, type Edge, noteDenied, recorderOf, saysState } from '../rpc/edge.js';
 import { perform, type Rpc } from '../rpc/rpc.js';
+import { createSansOf, type ServerCall } from './peer-sans.js';
 import { internalError, toServiceError } from './status.js';
 
 export function unary<Request, Reply>(
@@ -30,7 +31,7 @@ export function unary<Request, Reply>(
     edge.openCalls++;
     const startedMs = clock.monotonicMs();
     try {
-      const session = gate.admit(presentedBy(call.metadata));
+      const session = gate.admit(presentedBy(call));
       if (!(session instanceof Promise)) return answer(session, call, callback, startedMs);
       session.then(
         (admitted) => answer(admitted, call, callback, startedMs),
@@ -109,9 +110,16 @@ export function unary<Request, Reply>(
   }
 }
 
-export function presentedBy(metadata: Metadata): Presented {
-  return { authorization: first(metadata, 'authorization'), apiKey: first(metadata, 'x-api-key') };
+export function presentedBy(call: ServerCall & { readonly metadata: Metadata }): Presented {
+  const { metadata } = call;
+  return {
+    authorization: first(metadata, 'authorization'),
+    apiKey: first(metadata, 'x-api-key'),
+    certificate: () => sansOf(call),
+  };
 }
+
+const sansOf = createSansOf();
 
 function first(metadata: Metadata, key: string): string {
   const value = metadata.get(key)[0];

@@ -6,13 +6,16 @@
 // same form as one that is refused.
 
 import { chmodSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { secureContextOptions, type TlsMaterial } from '../access/tls-material.js';
 import { assert } from '../base/assert.js';
 import { systemCode } from '../base/failure.js';
 import { listenFailure } from '../base/listen-failure.js';
 import { SECOND_MS } from '../base/units.js';
+import { sansOfSocket } from '../grpc/peer-sans.js';
 import { prepareSocket, removeSocket, SOCKET_MODE } from '../grpc/unix-socket.js';
 import { limits } from '../limits.js';
 import { compressed } from './compress.js';
@@ -25,12 +28,21 @@ export type HttpAddress =
 
 export interface HttpServerOptions {
   readonly addresses: readonly HttpAddress[];
+  /** Of TCP listeners; undefined: plain text. */
+  readonly tls: TlsServerOptions | undefined;
   readonly transcode: Transcoder;
   /** A fault of ours that no call stands for. */
   readonly onError: (error: unknown) => void;
 }
 
+export interface TlsServerOptions {
+  readonly material: TlsMaterial;
+  readonly requireClientCertificate: 'on' | 'off';
+}
+
 export interface HttpServer {
+  /** TLS for connections from now on. */
+  readonly replace: (material: TlsMaterial) => void;
   /** As bound: `127.0.0.1:8080`, `unix:///run/tollgate-http.sock`. */
   readonly bound: readonly string[];
   /** Takes no more; answers under way go out with the word that the connection ends. */
@@ -52,7 +64,7 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
   const bound: string[] = [];
   try {
     for (const address of options.addresses) {
-      const server = makeServer(app);
+      const server = makeServer(app, address.kind === 'tcp' ? options.tls : undefined);
       servers.push(server);
       bound.push(await bind(server, address));
     }
@@ -62,6 +74,11 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
   }
   return {
     bound,
+    replace(material) {
+      for (const server of servers) {
+        if (server instanceof TlsServer) server.setSecureContext(secureContextOptions(material));
+      }
+    },
     drain() {
       for (const server of servers) {
         server.close();
@@ -78,21 +95,33 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
   };
 }
 
-function makeServer(app: FastifyInstance): Server {
-  const server = createServer(
-    {
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: limits.httpKeepAliveMs,
-      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
-      maxHeaderSize: limits.httpHeaderBytes,
-    },
-    (request, response) => app.routing(request, response),
-  );
+const BOUNDS = {
+  headersTimeout: HEADERS_TIMEOUT_MS,
+  requestTimeout: REQUEST_TIMEOUT_MS,
+  keepAliveTimeout: limits.httpKeepAliveMs,
+  connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+  maxHeaderSize: limits.httpHeaderBytes,
+} as const;
+
+function makeServer(app: FastifyInstance, tls: TlsServerOptions | undefined): Server {
+  const answer = (request: IncomingMessage, response: ServerResponse) =>
+    app.routing(request, response);
+  const server =
+    tls === undefined ? createServer(BOUNDS, answer) : createTlsServer(tlsOptions(tls), answer);
   server.maxConnections = limits.httpConnections;
   // For a reader that does not take its answer.
   server.timeout = limits.httpKeepAliveMs;
   return server;
+}
+
+function tlsOptions({ material, requireClientCertificate }: TlsServerOptions) {
+  return {
+    ...BOUNDS,
+    ...secureContextOptions(material),
+    handshakeTimeout: limits.handshakeMs,
+    requestCert: material.ca !== undefined,
+    rejectUnauthorized: requireClientCertificate === 'on',
+  };
 }
 
 async function bind(server: Server, address: HttpAddress): Promise<string> {
@@ -159,6 +188,7 @@ function makeApp({ transcode, onError }: HttpServerOptions): FastifyInstance {
         const value = request.headers[name];
         return typeof value === 'string' ? value : '';
       },
+      certificate: () => sansOfSocket(request.raw.socket),
       source: sourceOf(request),
     });
   }

@@ -2,6 +2,7 @@
 // the descriptors; the operations are those of gRPC, and so are the rules about who may call them.
 
 import type { DescMessage, FileRegistry } from '@bufbuild/protobuf';
+import type { PeerCertificate } from '../access/gate.js';
 import type { Session } from '../access/session.js';
 import { present } from '../base/assert.js';
 import { createFaults, type Faults, refuseFaults } from '../operations/parse.js';
@@ -27,6 +28,7 @@ export interface HttpCall {
   readonly body: string;
   /** '' where absent. */
   readonly header: (name: string) => string;
+  readonly certificate: () => PeerCertificate;
   /** Address of the caller. */
   readonly source: string;
 }
@@ -108,6 +110,7 @@ async function answer(
     session = await edge.gate.admit({
       authorization: call.header('authorization'),
       apiKey: call.header('x-api-key'),
+      certificate: call.certificate,
     });
     request = read(route, values, call);
     const { reply, after } = await perform(route.rpc, session, request, call.source);

@@ -4,17 +4,20 @@ import type { Core } from '../operations/core.js';
 import type { Machine } from '../pumps/watch-machine.js';
 import type { OpenedState } from '../state/open.js';
 import type { GaugeReadings } from '../telemetry/metrics.js';
+import type { CredentialSources } from './credential-sources.js';
 
 export interface GaugeSources {
   readonly state: OpenedState;
   readonly core: Pick<Core, 'clock' | 'dues' | 'notices' | 'queues'>;
   readonly machine: Machine;
   readonly config: { readonly journalBytesMax: number; readonly diskReserveBytes: number };
+  readonly sources: CredentialSources;
   readonly filesystem: string;
 }
 
 export function gaugesOf(sources: GaugeSources): () => GaugeReadings {
   const { state, core, machine, config, filesystem } = sources;
+  const credentials = sources.sources;
   const { notices, queues, clock, dues } = core;
   const { journal, rotation, indexes, checkpoints, store, fold } = state;
   return () => ({
@@ -38,5 +41,6 @@ export function gaugesOf(sources: GaugeSources): () => GaugeReadings {
     deliveryOldestMs: Math.max(0, clock.wallMs() - (queues.oldestMs() ?? clock.wallMs())),
     outboxLagEntries: Math.max(0, journal.syncedSequence() - notices.position()),
     closingsFailing: dues.failing(),
+    credentialSourcesFailing: credentials.failing(),
   });
 }

@@ -40,11 +40,11 @@ export const tcpAddress: Read<TcpAddress> = (text) => {
   return refuse('must be host:port: probes cannot reach a Unix socket');
 };
 
-/** A comma list of addresses that only this machine can reach. */
-export const localAddresses: Read<readonly ListenAddress[]> = (text) => {
+/** A comma list. */
+export const addresses: Read<readonly ListenAddress[]> = (text) => {
   const found: ListenAddress[] = [];
   for (const item of text.split(',')) {
-    const one = localAddress(item.trim());
+    const one = address(item.trim());
     if (isRefused(one)) return one;
     if (found.some((other) => collide(one, other))) {
       return refuse(`names ${addressText(one)} twice`);
@@ -64,6 +64,12 @@ export function addressesText(addresses: readonly ListenAddress[]): string {
   return addresses.map(addressText).join(',');
 }
 
+/** Whether only this machine can reach it. */
+export function isLocal(one: ListenAddress): boolean {
+  if (one.kind === 'unix' || one.host === '::1') return true;
+  return isIPv4(one.host) && one.host.startsWith('127.');
+}
+
 /** Whether the second one could not be bound beside the first. */
 export function collide(a: ListenAddress, b: ListenAddress): boolean {
   if (a.kind === 'unix' || b.kind === 'unix') {
@@ -71,16 +77,6 @@ export function collide(a: ListenAddress, b: ListenAddress): boolean {
   }
   if (a.port !== b.port || a.port === 0) return false;
   return a.host === b.host || covers(a.host, b.host) || covers(b.host, a.host);
-}
-
-function localAddress(text: string): ListenAddress | Refused {
-  const one = address(text);
-  if (isRefused(one) || one.kind === 'unix') return one;
-  if (one.host === '::1' || (isIPv4(one.host) && one.host.startsWith('127.'))) return one;
-  return refuse(
-    'must listen on loopback (127.0.0.0/8, [::1]) or a Unix socket: ' +
-      'authentication comes first, and until it exists whoever connects may do anything',
-  );
 }
 
 function unixAddress(text: string): UnixAddress | Refused {

@@ -6,10 +6,10 @@ import { DAY_MS, MINUTE_MS, SECOND_MS } from '../base/units.js';
 import { urlProblem } from '../base/url-problem.js';
 import { limits } from '../limits.js';
 import {
+  addresses,
   addressesText,
   addressText,
   type ListenAddress,
-  localAddresses,
   tcpAddress,
 } from './address.js';
 import {
@@ -52,15 +52,15 @@ const MIB = 1024 ** 2;
 const TIB = 1024 ** 4;
 
 export const SETTINGS = {
-  grpc_listen: setting('127.0.0.1:50051', localAddresses, {
-    help: 'gRPC: loopback and unix:///path addresses, comma between',
+  grpc_listen: setting('127.0.0.1:50051', addresses, {
+    help: 'gRPC: host:port and unix:///path, comma between',
     write: addressesText,
   }),
   ops_listen: setting('127.0.0.1:9464', tcpAddress, {
     help: 'metrics and probes: any address',
     write: addressText,
   }),
-  http_listen: setting('127.0.0.1:8080', localAddressesOrOff, {
+  http_listen: setting('127.0.0.1:8080', addressesOrOff, {
     help: 'REST: as grpc_listen, or off',
     write: (addresses) => addressesText(addresses) || 'off',
   }),
@@ -74,6 +74,19 @@ export const SETTINGS = {
   }),
   auth: setting('required', oneOf(['required', 'off']), {
     help: 'required, or off: whoever can connect may do anything',
+  }),
+  insecure: setting('false', trueOrFalse, {
+    help: 'other addresses than loopback without TLS',
+  }),
+  tls_cert_file: setting('', optional(directory), {
+    help: 'certificate chain of TCP listeners, PEM; read again when it changes',
+  }),
+  tls_key_file: setting('', optional(directory), { help: 'its private key, PEM' }),
+  tls_client_ca_file: setting('', optional(directory), {
+    help: 'authorities of client certificates, PEM',
+  }),
+  tls_client_auth: setting('optional', oneOf(['optional', 'required']), {
+    help: 'optional, or required: only clients with a certificate connect',
   }),
   jwt_issuer: setting('', optional(label(512)), { help: 'takes tokens of this issuer (iss)' }),
   jwt_audience: setting('', optional(label(512)), { help: 'that are for this audience (aud)' }),
@@ -197,6 +210,6 @@ function fileSystem(text: string): string | Refused {
   return matching(/^[a-z0-9._-]{0,32}$/, rule)(text);
 }
 
-function localAddressesOrOff(text: string): readonly ListenAddress[] | Refused {
-  return text === 'off' ? [] : localAddresses(text);
+function addressesOrOff(text: string): readonly ListenAddress[] | Refused {
+  return text === 'off' ? [] : addresses(text);
 }

@@ -77,12 +77,14 @@ export function readEnvironment(
   return given;
 }
 
+const SECTIONS: readonly string[] = ['server', 'catalogue', 'certificates'];
+
 /** The `server` section. A key without a value counts as not set. */
 export function readServer(file: YamlFile, problems: Problem[]): GivenSettings {
   const given = new Map<string, Given>();
   for (const key of Object.keys(file.root)) {
-    if (key === 'server' || key === 'catalogue') continue;
-    const hint = didYouMean(key, ['server', 'catalogue']);
+    if (SECTIONS.includes(key)) continue;
+    const hint = didYouMean(key, SECTIONS);
     problems.push(withoutValue(file.problemAt([key], pathText([key]), `unknown key${hint}`)));
   }
   const server = file.root['server'];

@@ -56,6 +56,8 @@ export interface GaugeReadings {
   readonly deliveryOldestMs: DurationMs;
   readonly outboxLagEntries: number;
   readonly closingsFailing: number;
+  /** TLS files and an issuer's keys: what they gave before is used. */
+  readonly credentialSourcesFailing: number;
 }
 
 export interface PerIndex {
@@ -181,6 +183,11 @@ const GAUGES: readonly (readonly [name: string, help: string, read: ReadSamples]
     'closings_failing',
     'Organisations whose period could not be closed.',
     (r) => single(r.closingsFailing),
+  ],
+  [
+    'credential_sources_failing',
+    'TLS files and key sets that cannot be used as they are now.',
+    (r) => single(r.credentialSourcesFailing),
   ],
   [
     'clock_disagreement_seconds',

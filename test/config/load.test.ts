@@ -18,6 +18,8 @@ test('with nothing given, every setting has its documented default', () => {
     logFormat: 'json',
     durability: 'fsync',
     auth: 'required',
+    tls: undefined,
+    certificates: [],
     tokens: undefined,
     rate: { perSecond: 1000, burst: 2000 },
     denyAsError: false,

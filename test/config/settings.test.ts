@@ -4,8 +4,7 @@ import { expect, test } from 'vitest';
 import { type GivenConfig, problemsOf } from './given.js';
 
 const LOOPBACK =
-  'must listen on loopback (127.0.0.0/8, [::1]) or a Unix socket: ' +
-  'authentication comes first, and until it exists whoever connects may do anything';
+  'would send credentials in plain text: set tls_cert_file, or insecure to do it all the same';
 const SHAPE = 'must be host:port, [ipv6]:port or unix:///absolute/path';
 const HOME = 'must not begin with ~, which only a shell replaces: write the path in full';
 const KERNEL = 'must not lie in /proc or /sys: the kernel keeps no files there';

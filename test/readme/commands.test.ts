@@ -78,9 +78,17 @@ test('its retry configuration is that of the example, and valid for this service
 });
 
 test('its catalogue is one that a server starts with', () => {
-  const [yaml = ''] = codeOf('yaml');
+  const yaml = codeOf('yaml').find((block) => block.includes('catalogue:')) ?? '';
   const catalogue = compiled(configOf({ yaml }).catalogue);
   expect([...catalogue.meters.keys()]).toEqual(['run_units', 'tokens', 'agents', 'spend']);
+});
+
+test('its certificates are ones that a server starts with', () => {
+  const yaml = codeOf('yaml').find((block) => block.includes('certificates:')) ?? '';
+  expect(configOf({ yaml }).certificates).toMatchObject([
+    { san: 'spiffe://example.org/orchestrator', org_id: '', roles: ['orchestrator'] },
+    { san: 'billing.acme.example', org_id: 'acme', roles: ['billing_admin'] },
+  ]);
 });
 
 test('its sample of usage is for meters of the built-in catalogue', () => {

@@ -144,6 +144,7 @@ const READINGS: GaugeReadings = {
   deliveryOldestMs: 0,
   outboxLagEntries: 0,
   closingsFailing: 0,
+  credentialSourcesFailing: 0,
 };
 
 /** `JOURNAL_FULL`, `DISK_FULL` in one cell are two names. */

@@ -12,8 +12,9 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import { onTestFinished } from 'vitest';
+import type { PeerCertificate } from '../../src/access/gate.js';
 import type { TlsMaterial } from '../../src/access/tls-material.js';
-import { createSansOf, type PeerSans } from '../../src/grpc/peer-sans.js';
+import { createSansOf } from '../../src/grpc/peer-sans.js';
 import { createTlsCredentials, type TlsCredentials } from '../../src/grpc/tls-credentials.js';
 import type { Certificate } from './certificates.js';
 
@@ -29,7 +30,7 @@ const STAY = { path: '/test.Peers/Stay', requestStream: true, responseStream: tr
 export interface TlsServer extends Pick<TlsCredentials, 'replace'> {
   readonly port: number;
   /** What `sansOf` said, in order of calls: the very objects. */
-  readonly seen: readonly PeerSans[];
+  readonly seen: readonly PeerCertificate[];
 }
 
 /** Shut down when the test is over. */
@@ -40,7 +41,7 @@ export async function openTlsServer(
 ): Promise<TlsServer> {
   const server = new Server(options);
   const sansOf = createSansOf();
-  const seen: PeerSans[] = [];
+  const seen: PeerCertificate[] = [];
   server.addService(
     { who: WHO, stay: STAY },
     {
@@ -67,7 +68,7 @@ export async function openTlsServer(
 }
 
 export interface TlsClient {
-  readonly who: () => Promise<PeerSans>;
+  readonly who: () => Promise<PeerCertificate>;
   /** Each message comes back. */
   readonly stay: () => ClientDuplexStream<Buffer, Buffer>;
 }

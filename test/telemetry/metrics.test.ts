@@ -26,6 +26,7 @@ const READINGS: GaugeReadings = {
   deliveryOldestMs: 16_000,
   outboxLagEntries: 17,
   closingsFailing: 18,
+  credentialSourcesFailing: 19,
 };
 
 const opened: Metrics[] = [];
@@ -235,5 +236,6 @@ const GAUGES: readonly [string, number][] = [
   ['tollgate_delivery_oldest_seconds', 16],
   ['tollgate_outbox_lag_entries', 17],
   ['tollgate_closings_failing', 18],
+  ['tollgate_credential_sources_failing', 19],
   ['tollgate_filesystem_warning{fs="btr\\"fs"}', 1],
 ];
