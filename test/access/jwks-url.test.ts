@@ -68,6 +68,7 @@ test('keys are fetched again and again by themselves', async () => {
 
 const TROUBLE: readonly (readonly [string, IssuerAnswer])[] = [
   ['fails', 500],
+  ['fails with keys', (response) => response.writeHead(500).end(keySet(next))],
   ['knows nothing of keys', 404],
   ['has nothing to say', 204],
   ['says that nothing changed', 304],

@@ -186,6 +186,11 @@ test('what has not the shape of a token is malformed', () => {
     ['the same without saying so', token(rsa, claims(), { b64: false })],
     ['one that says it is encoded', token(rsa, claims(), { crit: ['b64'], b64: true })],
     ['a payload that is no JSON', token(rsa, 'alice')],
+    ['a payload that is no UTF-8', token(rsa, Buffer.from(JSON.stringify(claims()), 'utf16le'))],
+    [
+      'a name that is no UTF-8',
+      token(rsa, Buffer.from(JSON.stringify(claims({ sub: 'é' })), 'latin1')),
+    ],
     ['a payload that is a list', token(rsa, '[]')],
     ['a payload that is another token', token(rsa, token(ed), { cty: 'JWT' })],
   ] as const;

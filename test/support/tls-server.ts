@@ -51,6 +51,7 @@ export async function openTlsServer(
         callback(null, Buffer.from(JSON.stringify(sans)));
       },
       stay(call: ServerDuplexStream<Buffer, Buffer>) {
+        seen.push(sansOf(call));
         call.on('data', (chunk: Buffer) => call.write(chunk));
         call.on('end', () => call.end());
       },

@@ -60,7 +60,7 @@ export function claims(changes: Json = {}): Json {
 /** A sound token, but for what is given. */
 export function token(
   signer: Signer,
-  payload: Json | string = claims(),
+  payload: Json | string | Buffer = claims(),
   header: Json = {},
 ): string {
   const { algorithm, kid, privateKey } = signer;
@@ -69,11 +69,12 @@ export function token(
 }
 
 /** Header and payload, not signed. */
-export function parts(header: Json | string, payload: Json | string): string {
+export function parts(header: Json | string, payload: Json | string | Buffer): string {
   return `${base64url(header)}.${base64url(payload)}`;
 }
 
-export function base64url(value: Json | string): string {
+export function base64url(value: Json | string | Buffer): string {
+  if (Buffer.isBuffer(value)) return value.toString('base64url');
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   return Buffer.from(text).toString('base64url');
 }
@@ -124,6 +125,8 @@ export async function openVerifying(
     claims: { orgId: 'org_id', roles: 'roles', allowedOrgs: 'allowed_orgs' },
     jwks: { kind: 'file', path },
     clock,
+    // The timer reads only where a test is about it.
+    everyMs: 3_600_000,
     onTrouble: (state) => troubles.push(state),
     ...changes,
   });
