@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
-const typescript = createRequire(import.meta.url).resolve('typescript/package.json');
+const require = createRequire(import.meta.url);
+const typescript = require.resolve('typescript/package.json');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 rmSync(dist, { recursive: true, force: true });
@@ -23,12 +24,17 @@ try {
   rmSync(dist, { recursive: true, force: true });
   process.exit(1);
 }
-// Reflection reads the descriptors beside the generated code, here as in the sources.
-mkdirSync(join(dist, 'esm', 'generated'), { recursive: true });
-copyFileSync(
-  join(root, 'generated', 'descriptors.binpb'),
-  join(dist, 'esm', 'generated', 'descriptors.binpb'),
-);
+// The descriptors and the OpenAPI document are read beside the generated code, here as in the
+// sources; what the docs page loads is read from its package there, which only a build needs.
+copy(join(root, 'generated'), join(dist, 'esm', 'generated'), [
+  'descriptors.binpb',
+  'openapi.json',
+]);
+const swaggerUi = dirname(require.resolve('@fastify/swagger-ui/package.json'));
+copy(join(swaggerUi, 'static'), join(dist, 'esm', 'assets', 'swagger-ui'), [
+  'swagger-ui-bundle.js',
+  'swagger-ui.css',
+]);
 writeFileSync(join(dist, 'package.json'), json({ type: 'commonjs' }));
 writeFileSync(join(dist, 'esm', 'package.json'), json({ type: 'module', version }));
 writeFileSync(
@@ -36,6 +42,11 @@ writeFileSync(
   "#!/usr/bin/env node\n'use strict';\nrequire('./esm/src/launcher.cjs');\n",
 );
 chmodSync(join(dist, 'main.js'), 0o755);
+
+function copy(from, to, names) {
+  mkdirSync(to, { recursive: true });
+  for (const name of names) copyFileSync(join(from, name), join(to, name));
+}
 
 function json(value) {
   return `${JSON.stringify(value)}\n`;

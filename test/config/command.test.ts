@@ -19,6 +19,12 @@ test('version prints the version of the package', async () => {
   expect(await run('--version')).toMatchObject({ code: 0 });
 });
 
+test('openapi prints the document of the HTTP interface', async () => {
+  const { code, out, err } = await run('openapi');
+  expect([code, err]).toEqual([0, '']);
+  expect(JSON.parse(out)).toMatchObject({ openapi: '3.1.1', info: { title: 'Tollgate' } });
+});
+
 test.each([
   ['help', /^Usage: tollgate <command>/],
   ['--help', /^Usage: tollgate <command>/],
@@ -26,6 +32,7 @@ test.each([
   ['help serve', /^Usage: tollgate serve[\s\S]*--journal-segment-bytes +.*\(64MiB\)\n/],
   ['serve --help', /^Usage: tollgate serve/],
   ['check-config -h', /^Usage: tollgate check-config/],
+  ['openapi --help', /^Usage: tollgate openapi/],
   ['version --help', /^Usage: tollgate version/],
   ['help replay', /^Usage: tollgate replay/],
 ])('%s explains itself', async (line, text) => {
@@ -39,6 +46,7 @@ test.each([
   ['server', 'tollgate: no such command: server; did you mean "serve"?\n'],
   ['toString', 'tollgate: no such command: toString\n'],
   ['help serve now', 'tollgate: help takes one command at most\n'],
+  ['openapi now', 'tollgate: openapi takes no arguments\n'],
   ['version now', 'tollgate: version takes no arguments\n'],
 ])('%j is bad usage', async (line, message) => {
   const { code, out, err } = await run(...line.split(' ').filter((word) => word !== ''));

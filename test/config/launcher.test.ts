@@ -57,6 +57,7 @@ beforeAll(() => {
   }
   symlinkSync(join(ROOT, 'node_modules'), join(PROJECT, 'node_modules'));
   writeFileSync(join(PROJECT, 'generated', 'descriptors.binpb'), 'descriptors');
+  writeFileSync(join(PROJECT, 'generated', 'openapi.json'), 'document');
   writeFileSync(join(PROJECT, 'src', 'main.ts'), STUB);
   build();
 });
@@ -87,7 +88,7 @@ test('the exit code of the command is that of the process', () => {
   expect(() => launch([])).toThrow(expect.objectContaining({ status: 7 }));
 });
 
-test('the build writes an executable, its module types and the descriptors', () => {
+test('the build writes an executable, its module types and the files that it reads', () => {
   expect(statSync(LAUNCHER).mode & 0o111).toBe(0o111);
   expect(readFileSync(LAUNCHER, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
   const dist = (file: string) => readFileSync(join(PROJECT, 'dist', file), 'utf8');
@@ -95,6 +96,8 @@ test('the build writes an executable, its module types and the descriptors', () 
   expect(JSON.parse(dist('package.json'))).toEqual({ type: 'commonjs' });
   expect(JSON.parse(dist('esm/package.json'))).toEqual({ type: 'module', version });
   expect(dist('esm/generated/descriptors.binpb')).toBe('descriptors');
+  expect(dist('esm/generated/openapi.json')).toBe('document');
+  expect(dist('esm/assets/swagger-ui/swagger-ui-bundle.js')).toContain('SwaggerUIBundle');
 });
 
 test('a second build gives the same bytes and keeps nothing that is stale', () => {

@@ -8,6 +8,7 @@ export const COMMANDS = {
   verify: 'check the data directory: every checksum, and what was counted',
   repair: 'cut what damage left unreadable, after saying what would be lost',
   replay: 'send the usage in a CSV file to a running server',
+  openapi: 'print the OpenAPI document of the HTTP interface',
   version: 'print the version',
   help: 'print this text, or that of a command',
 } as const;
@@ -26,9 +27,9 @@ export type CommandLine =
 
 export type Running = Exclude<CommandName, 'help'>;
 /** The other commands explain themselves: `--help` is an argument of theirs. */
-export type Explained = 'serve' | 'check-config' | 'version' | 'help';
+export type Explained = 'serve' | 'check-config' | 'openapi' | 'version' | 'help';
 
-const EXPLAINED: readonly Explained[] = ['serve', 'check-config', 'version', 'help'];
+const EXPLAINED: readonly Explained[] = ['serve', 'check-config', 'openapi', 'version', 'help'];
 const ALIASES: ReadonlyMap<string, CommandName> = new Map([
   ['--help', 'help'],
   ['-h', 'help'],
@@ -53,7 +54,8 @@ export function readCommandLine(given: readonly string[]): CommandLine {
   if (explained !== undefined && (argv.includes('--help') || argv.includes('-h'))) {
     return { kind: 'help', name: explained };
   }
-  if (name === 'version' && argv.length > 0) return misuse('version takes no arguments');
+  const bare = name === 'openapi' || name === 'version';
+  if (bare && argv.length > 0) return misuse(`${name} takes no arguments`);
   return { kind: 'run', name, argv };
 }
 

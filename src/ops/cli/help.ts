@@ -20,6 +20,7 @@ configuration, 3 damaged data.
 const TEXTS: Record<Explained, () => string> = {
   serve: serveHelp,
   'check-config': checkConfigHelp,
+  openapi: openApiHelp,
   version: versionHelp,
   help: overview,
 };
@@ -38,6 +39,14 @@ Reads the configuration as serve would. Prints it as YAML with the source of eve
 setting, or everything that is wrong with it (exit code 2). Opens no file but the
 configuration and no port.
 ${settingsText()}`;
+}
+
+function openApiHelp(): string {
+  return `Usage: tollgate openapi
+
+Prints the OpenAPI 3.1 document of the HTTP interface, JSON. It belongs to this version
+of Tollgate, and is the same whatever the settings.
+`;
 }
 
 function versionHelp(): string {

@@ -1,0 +1,67 @@
+// The OpenAPI document: HTTP paths, requests, replies and errors, from the descriptors of the
+// contract with their comments. Same input, same bytes.
+
+import { createFileRegistry, fromBinary, type JsonObject } from '@bufbuild/protobuf';
+import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { assert } from '../../base/assert.js';
+import { readBindings } from './bindings.js';
+import { readComments } from './comments.js';
+import { failureResponses, statusSchemas } from './errors.js';
+import { describePaths } from './operations.js';
+import { describeSchemas, inOrder } from './schemas.js';
+
+export interface OpenApiOptions {
+  /** `Service/Method` → what a caller needs, a sentence. One for every unary RPC. */
+  readonly permissions: ReadonlyMap<string, string>;
+}
+
+const INFO: JsonObject = {
+  title: 'Tollgate',
+  version: 'v1',
+  summary: 'Metering, quotas, prices and invoices beside an agent orchestrator.',
+  description: [
+    'The same calls as over gRPC, in JSON. Names of fields are snake_case. Quantities and amounts',
+    'of money are decimal texts, 64-bit integers are texts, times are RFC 3339. A reply has every',
+    'field but messages and optional values that are not set.\n\nA refusal, such as a quota that',
+    'is used up, is data in a reply with status 200; any other status is `google.rpc.Status`.',
+  ].join(' '),
+  license: { name: 'Apache 2.0', identifier: 'Apache-2.0' },
+};
+
+const SECURITY_SCHEMES: JsonObject = {
+  bearer: {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'An API key, or another credential that the server is set up to take.',
+  },
+  apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key', description: 'An API key.' },
+};
+
+/** `descriptors` is a FileDescriptorSet with its imports and source info. */
+export function openApiDocument(descriptors: Uint8Array, options: OpenApiOptions): JsonObject {
+  const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptors));
+  const commentOf = readComments(registry.files);
+  const bindings = readBindings(registry);
+  const methods = [...new Set(bindings.map(({ method }) => method))];
+  const inPath = new Set(bindings.flatMap(({ variables }) => variables.map(({ field }) => field)));
+  const bodies = new Set(bindings.filter(({ hasBody }) => hasBody).map(({ method }) => method));
+  const schemas = describeSchemas({ methods, withBody: [...bodies], commentOf, inPath });
+  const services = [...new Set(methods.map(({ parent }) => parent))];
+
+  const own = schemas.all();
+  const errors = statusSchemas(registry, commentOf);
+  for (const name of Object.keys(errors)) assert(!(name in own), `two schemas are named ${name}`);
+  return {
+    openapi: '3.1.1',
+    info: INFO,
+    servers: [{ url: '/' }],
+    security: [{ bearer: [] }, { apiKey: [] }],
+    tags: services.map((service) => ({ name: service.name, description: commentOf(service) })),
+    paths: describePaths(bindings, { commentOf, schemas, permissions: options.permissions }),
+    components: {
+      securitySchemes: SECURITY_SCHEMES,
+      responses: failureResponses(),
+      schemas: inOrder(new Map(Object.entries({ ...own, ...errors }))),
+    },
+  };
+}
