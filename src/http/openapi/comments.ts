@@ -38,6 +38,10 @@ export function readComments(files: Iterable<DescFile>): CommentOf {
   return (element) => texts.get(fileOf(element))?.get(pathOf(element).join('.')) ?? '';
 }
 
+export function firstParagraph(text: string): string {
+  return text.split('\n\n', 1)[0] ?? '';
+}
+
 /** The first sentence, without its full stop. */
 export function firstSentence(text: string): string {
   return text.split(/\.(?=\s|$)/, 1)[0] ?? '';

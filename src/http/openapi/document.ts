@@ -5,7 +5,7 @@ import { createFileRegistry, fromBinary, type JsonObject } from '@bufbuild/proto
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { assert } from '../../base/assert.js';
 import { readBindings } from './bindings.js';
-import { readComments } from './comments.js';
+import { firstParagraph, readComments } from './comments.js';
 import { failureResponses, statusSchemas } from './errors.js';
 import { describePaths } from './operations.js';
 import { describeSchemas, inOrder } from './schemas.js';
@@ -56,7 +56,10 @@ export function openApiDocument(descriptors: Uint8Array, options: OpenApiOptions
     info: INFO,
     servers: [{ url: '/' }],
     security: [{ bearer: [] }, { apiKey: [] }],
-    tags: services.map((service) => ({ name: service.name, description: commentOf(service) })),
+    tags: services.map((service) => ({
+      name: service.name,
+      description: firstParagraph(commentOf(service)),
+    })),
     paths: describePaths(bindings, { commentOf, schemas, permissions: options.permissions }),
     components: {
       securitySchemes: SECURITY_SCHEMES,

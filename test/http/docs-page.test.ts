@@ -1,0 +1,42 @@
+// The docs page: complete in itself, under a policy that lets nothing in from elsewhere.
+
+import { expect, test } from 'vitest';
+import { openDocsPage } from '../../src/http/docs-page.js';
+
+const { pages } = openDocsPage({ openApiPath: '/v1/</script>.json' });
+const textOf = (path: string) => pages.get(path)?.body.toString() ?? '';
+
+test('everything that the page loads is a page beside it', () => {
+  const loaded = [...textOf('/docs').matchAll(/(?:src|href)="(?!data:)([^"]+)"/g)];
+  expect(loaded.map(([, path]) => path)).toEqual([
+    '/docs/swagger-ui.css',
+    '/docs/swagger-ui-bundle.js',
+    '/docs/start.js',
+  ]);
+  expect([...pages.keys()].sort()).toEqual(['/docs', ...loaded.map(([, path]) => path)].sort());
+});
+
+test('the page has no script and no style of its own, which its policy would refuse', () => {
+  expect(textOf('/docs')).not.toMatch(/<script(?! src=)|<style|\son\w+=|\sstyle=/);
+});
+
+test.each([...pages])('%s has its type and the policy', (path, { contentType, headers, body }) => {
+  const types = { css: 'text/css', js: 'text/javascript', docs: 'text/html' };
+  const end = path.split(/[./]/).at(-1) as keyof typeof types;
+  expect(contentType).toBe(`${types[end]}; charset=utf-8`);
+  expect(headers['x-content-type-options']).toBe('nosniff');
+  const policy = headers['content-security-policy'] ?? '';
+  expect(policy).toMatch(/^default-src 'none'; script-src 'self'; style-src 'self';/);
+  expect(policy).not.toMatch(/unsafe|http|\*/);
+  expect(body.length).toBeGreaterThan(0);
+});
+
+test('it shows the document that it is told, and asks nobody whether that is valid', () => {
+  let given: unknown;
+  const start = new Function('SwaggerUIBundle', textOf('/docs/start.js'));
+  start((options: unknown) => {
+    given = options;
+  });
+  expect(given).toMatchObject({ url: '/v1/</script>.json', dom_id: '#docs', validatorUrl: null });
+  expect(textOf('/docs')).toContain('<div id="docs">');
+});
