@@ -20,13 +20,12 @@ export function headersOf(
   reply: DescMessage,
   variables: readonly string[],
 ): Headers {
-  const repeats = REPEAT_FIELDS.find((path) => hasText(request, path));
-  const repeat =
-    repeats === undefined || variables.includes(repeats) ? undefined : fieldOf(request, repeats);
+  const repeats = repeatFieldOf(request, variables);
+  const repeat = repeats === undefined ? undefined : fieldOf(request, repeats);
   // Each event of a batch has an id of its own.
   const isBatch = repeats === undefined && hasText(request, 'events.event_id');
-  const version = hasText(request, 'etag') ? fieldOf(request, 'etag') : undefined;
-  const tagged = reply.fields.find((field) => isTagged(field));
+  const version = takesVersion(request) ? fieldOf(request, 'etag') : undefined;
+  const tagged = taggedFieldOf(reply);
   return {
     read(message, header, faults) {
       const key = unquoted(header(IDEMPOTENCY_KEY));
@@ -45,6 +44,25 @@ export function headersOf(
       return typeof tag === 'string' && tag !== '' ? { etag: `"${tag}"` } : {};
     },
   };
+}
+
+/** What `idempotency-key` stands for. */
+export function repeatFieldOf(
+  request: DescMessage,
+  variables: readonly string[],
+): string | undefined {
+  const repeats = REPEAT_FIELDS.find((path) => hasText(request, path));
+  return repeats === undefined || variables.includes(repeats) ? undefined : repeats;
+}
+
+/** Whether `if-match` stands for something. */
+export function takesVersion(request: DescMessage): boolean {
+  return hasText(request, 'etag');
+}
+
+/** The object whose version `etag` is. */
+export function taggedFieldOf(reply: DescMessage): DescField | undefined {
+  return reply.fields.find((field) => isTagged(field));
 }
 
 function hasText(message: DescMessage, path: string): boolean {

@@ -11,14 +11,20 @@ export interface RawReply {
 /** Undefined where JSON is asked for. */
 export type Reader = (reply: object, accept: string) => RawReply | undefined;
 
+/** The media type of the file that a reply is. */
+export function fileTypeOf(reply: DescMessage): string | undefined {
+  return reply.name === 'GetInvoicePdfResponse' ? 'application/pdf' : undefined;
+}
+
 export function rawOf(reply: DescMessage): Reader | undefined {
-  if (reply.name !== 'GetInvoicePdfResponse') return undefined;
+  const fileType = fileTypeOf(reply);
+  if (fileType === undefined) return undefined;
   return (message, accept) => {
     if (accept.includes('application/json')) return undefined;
     const { pdf, fileName } = message as GetInvoicePdfResponse;
     return {
       headers: {
-        'content-type': 'application/pdf',
+        'content-type': fileType,
         // Of letters, digits and hyphens.
         'content-disposition': `inline; filename="${fileName}"`,
       },

@@ -17,7 +17,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, test } from 'vitest';
 import { present } from '../../src/base/assert.js';
-import { readBindings } from '../../src/http/openapi/bindings.js';
+import { bindingsOf } from '../../src/http/bindings.js';
 import { readOpenApi } from '../../src/http/openapi/stored-document.js';
 import { openApiText } from '../../src/http/openapi/text.js';
 
@@ -27,8 +27,16 @@ interface Operation {
   readonly description: string;
   readonly tags: readonly string[];
   readonly parameters?: readonly Parameter[];
-  readonly requestBody?: JsonObject;
+  readonly requestBody?: {
+    readonly required: boolean;
+    readonly content: Readonly<Record<'application/json', Body>>;
+  };
   readonly responses: Readonly<Record<string, JsonObject>>;
+}
+
+interface Body {
+  readonly schema: { readonly $ref: string };
+  readonly example: JsonObject;
 }
 
 interface Parameter {
@@ -85,7 +93,7 @@ describe('the document', () => {
   });
 
   test('has an operation for every binding, each with an id of its own', () => {
-    const bindings = readBindings(registry);
+    const bindings = bindingsOf(registry);
     expect(operations.length).toBe(bindings.length);
     expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(
       bindings.length,
@@ -107,7 +115,9 @@ describe('the document', () => {
 
   test('names every field in snake_case', () => {
     const names = [
-      ...operations.flatMap(({ operation }) => (operation.parameters ?? []).map((p) => p.name)),
+      ...operations.flatMap(({ operation }) =>
+        (operation.parameters ?? []).flatMap((p) => (p.in === 'header' ? [] : p.name)),
+      ),
       ...Object.values(schemas).flatMap((schema) => Object.keys(schema['properties'] ?? {})),
     ];
     expect(names.filter((name) => !/^@?[a-z][a-z0-9_]*$/.test(name))).toEqual([]);
@@ -121,12 +131,15 @@ describe('an operation', () => {
       operationId: 'Record',
       tags: ['MeteringService'],
       summary: 'Records one event and answers when it is as durable as asked for',
-      parameters: [{ name: 'org_id', in: 'path', required: true }],
+      parameters: [
+        { name: 'org_id', in: 'path', required: true },
+        { name: 'Idempotency-Key', in: 'header' },
+      ],
       requestBody: json('RecordRequest'),
     });
     expect(record?.responses['200']).toMatchObject(json('RecordResponse'));
     expect(Object.keys(record?.responses ?? {})).toEqual(
-      '200 400 401 403 404 409 413 415 429 500 503 504'.split(' '),
+      '200 400 401 403 404 409 413 415 429 500 503'.split(' '),
     );
   });
 
@@ -148,8 +161,17 @@ describe('an operation', () => {
     const parameters = document.paths['/v1/invoices']?.['get']?.parameters ?? [];
     expect(parameters.map(({ name }) => name)).toContain('org_id');
     const close = document.paths['/v1/invoices/{invoice_id}:close']?.['post'];
-    expect(close?.parameters?.map(({ name }) => name)).toEqual(['invoice_id']);
+    expect(close?.parameters?.map(({ name }) => name)).toEqual([
+      'invoice_id',
+      'Idempotency-Key',
+      'If-Match',
+    ]);
     expect(close?.operationId).toBe('FinalizeInvoice_2');
+  });
+
+  test('that answers a file has its type', () => {
+    const pdf = document.paths['/v1/invoices/{invoice_id}/pdf']?.['get']?.responses['200'];
+    expect(Object.keys(pdf?.['content'] ?? {})).toEqual(['application/pdf', 'application/json']);
   });
 
   test('has 412 where it takes an etag', () => {
@@ -161,6 +183,34 @@ describe('an operation', () => {
 });
 
 describe('a request', () => {
+  const bodies = operations.flatMap(({ path, operation }) => {
+    const content = operation.requestBody?.content['application/json'];
+    return content === undefined ? [] : [{ path, operation, ...content }];
+  });
+
+  test('has an example that fits it', () => {
+    expect(bodies.length).toBeGreaterThan(50);
+    for (const { path, example, schema } of bodies) {
+      expect([path, problems(schema.$ref.split('/').at(-1) ?? '', example)]).toEqual([path, []]);
+    }
+    expect(bodies.find(({ path }) => path.endsWith('usage:record'))?.example).toEqual({
+      event: { meter: 'run_units', quantity: '0.6' },
+    });
+  });
+
+  test('need not be where all of it may be left out', () => {
+    const required = new Map(
+      bodies.map(({ path, operation }) => [path, operation.requestBody?.required]),
+    );
+    expect(required.get('/v1/meters')).toBe(true);
+    expect(required.get('/v1/meters/{meter}:archive')).toBe(false);
+    expect(required.get('/v1/orgs/{org_id}/usage/events:void')).toBe(true);
+  });
+
+  test('has no field that the contract has not', () => {
+    expect(problems('VoidEventRequest', { event_id: 'e', reason: 'r', x: 1 })).not.toEqual([]);
+  });
+
   test('needs what the contract requires, but for what a path may name', () => {
     expect(schemas['UsageEvent']).toMatchObject({ required: ['meter'] });
     expect(schemas['VoidEventRequest']).toMatchObject({ required: ['event_id', 'reason'] });
@@ -188,7 +238,7 @@ describe('a request', () => {
 });
 
 describe('a reply', () => {
-  const replies = [...new Set(readBindings(registry).map(({ method }) => method.output))];
+  const replies = [...new Set(bindingsOf(registry).map(({ method }) => method.output))];
   const print = (message: DescMessage, sample: JsonObject) =>
     toJson(message, fromJson(message, sample, { registry }), {
       registry,

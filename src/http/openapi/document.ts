@@ -4,9 +4,9 @@
 import { createFileRegistry, fromBinary, type JsonObject } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { assert } from '../../base/assert.js';
-import { readBindings } from './bindings.js';
 import { firstParagraph, readComments } from './comments.js';
 import { failureResponses, statusSchemas } from './errors.js';
+import { locate } from './located.js';
 import { describePaths } from './operations.js';
 import { describeSchemas, inOrder } from './schemas.js';
 
@@ -41,10 +41,12 @@ const SECURITY_SCHEMES: JsonObject = {
 export function openApiDocument(descriptors: Uint8Array, options: OpenApiOptions): JsonObject {
   const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptors));
   const commentOf = readComments(registry.files);
-  const bindings = readBindings(registry);
+  const bindings = locate(registry);
   const methods = [...new Set(bindings.map(({ method }) => method))];
   const inPath = new Set(bindings.flatMap(({ variables }) => variables.map(({ field }) => field)));
-  const bodies = new Set(bindings.filter(({ hasBody }) => hasBody).map(({ method }) => method));
+  const bodies = new Set(
+    bindings.filter(({ body }) => body === 'whole').map(({ method }) => method),
+  );
   const schemas = describeSchemas({ methods, withBody: [...bodies], commentOf, inPath });
   const services = [...new Set(methods.map(({ parent }) => parent))];
 
@@ -60,7 +62,7 @@ export function openApiDocument(descriptors: Uint8Array, options: OpenApiOptions
       name: service.name,
       description: firstParagraph(commentOf(service)),
     })),
-    paths: describePaths(bindings, { commentOf, schemas, permissions: options.permissions }),
+    paths: describePaths(bindings, { commentOf, schemas, ...options }),
     components: {
       securitySchemes: SECURITY_SCHEMES,
       responses: failureResponses(),

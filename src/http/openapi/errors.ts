@@ -2,8 +2,9 @@
 
 import type { FileRegistry, JsonObject } from '@bufbuild/protobuf';
 import { present } from '../../base/assert.js';
-import type { Binding } from './bindings.js';
+import { takesVersion } from '../call-headers.js';
 import type { CommentOf } from './comments.js';
+import type { Located } from './located.js';
 import { reference } from './values.js';
 
 interface Failure {
@@ -15,7 +16,7 @@ interface Failure {
 }
 
 interface Operation {
-  readonly binding: Binding;
+  readonly binding: Located;
   /** The comment of the RPC. */
   readonly comment: string;
 }
@@ -23,7 +24,7 @@ interface Operation {
 const always = () => true;
 /** Asked for denials as errors, it answers a suspension so. */
 const DENYING: ReadonlySet<string> = new Set(['CheckQuota']);
-const hasBody = ({ binding }: Operation) => binding.hasBody;
+const hasBody = ({ binding }: Operation) => binding.body === 'whole';
 
 const FAILURES: readonly Failure[] = [
   {
@@ -56,7 +57,7 @@ const FAILURES: readonly Failure[] = [
     name: 'Conflict',
     text: 'ALREADY_EXISTS or FAILED_PRECONDITION: the reason says what is in the way.',
     appliesTo: ({ binding, comment }) =>
-      binding.verb !== 'get' ||
+      binding.verb !== 'GET' ||
       /ALREADY_EXISTS|FAILED_PRECONDITION/.test(comment) ||
       DENYING.has(binding.method.name),
   },
@@ -64,7 +65,7 @@ const FAILURES: readonly Failure[] = [
     status: 412,
     name: 'EtagMismatch',
     text: 'ABORTED (ETAG_MISMATCH): the object has changed; read it again and decide anew.',
-    appliesTo: ({ binding }) => binding.method.input.field['etag'] !== undefined,
+    appliesTo: ({ binding }) => takesVersion(binding.method.input),
   },
   {
     status: 413,
@@ -96,12 +97,6 @@ const FAILURES: readonly Failure[] = [
     name: 'Unavailable',
     text: 'UNAVAILABLE, or a full disk or journal: nothing was changed. Retry with the same ids.',
     retryAfter: true,
-    appliesTo: always,
-  },
-  {
-    status: 504,
-    name: 'DeadlineExceeded',
-    text: 'DEADLINE_EXCEEDED: the outcome is not known. Retry with the same ids.',
     appliesTo: always,
   },
 ];

@@ -1,24 +1,26 @@
 // One operation of the document for each binding of an RPC.
 
-import type { DescField, JsonObject } from '@bufbuild/protobuf';
+import type { DescMessage, JsonObject } from '@bufbuild/protobuf';
 import { present } from '../../base/assert.js';
-import type { Binding } from './bindings.js';
-import { isRequired } from './bounds.js';
-import { type CommentOf, firstSentence } from './comments.js';
+import { taggedFieldOf } from '../call-headers.js';
+import { fileTypeOf } from '../raw-replies.js';
+import { firstSentence } from './comments.js';
 import { failuresOf } from './errors.js';
-import type { Schemas } from './schemas.js';
-import { wellKnownSchema } from './values.js';
+import { exampleOf } from './examples.js';
+import type { Located } from './located.js';
+import { describeParameters, type ParametersOptions } from './parameters.js';
 
-export interface OperationsOptions {
-  readonly commentOf: CommentOf;
-  readonly schemas: Schemas;
+export interface OperationsOptions extends ParametersOptions {
   /** `Service/Method` → what a caller needs, a sentence. */
   readonly permissions: ReadonlyMap<string, string>;
 }
 
 /** Path items in the order of the contract, the operations of one path side by side. */
-export function describePaths(bindings: readonly Binding[], options: OperationsOptions) {
-  const byShape = new Map<string, Binding[]>();
+export function describePaths(
+  bindings: readonly Located[],
+  options: OperationsOptions,
+): JsonObject {
+  const byShape = new Map<string, Located[]>();
   for (const binding of bindings) {
     byShape.set(binding.shape, [...(byShape.get(binding.shape) ?? []), binding]);
   }
@@ -29,14 +31,17 @@ export function describePaths(bindings: readonly Binding[], options: OperationsO
     let position = 0;
     const path = shape.replaceAll('{}', () => `{${present(names[position++], shape)}}`);
     paths[path] = Object.fromEntries(
-      sharing.map((binding) => [binding.verb, describeOperation(binding, names, options)]),
+      sharing.map((binding) => [
+        binding.verb.toLowerCase(),
+        describeOperation(binding, names, options),
+      ]),
     );
   }
   return paths;
 }
 
 /** `meter` rather than `meter.key`, and `key` where nobody says it shorter. */
-function variableNames(sharing: readonly Binding[]): readonly string[] {
+function variableNames(sharing: readonly Located[]): readonly string[] {
   const [first] = sharing;
   return present(first, 'a binding').variables.map((_, i) => {
     const paths = sharing.map(({ variables }) => present(variables[i], 'a variable').path);
@@ -46,68 +51,56 @@ function variableNames(sharing: readonly Binding[]): readonly string[] {
 }
 
 function describeOperation(
-  binding: Binding,
+  binding: Located,
   names: readonly string[],
-  { commentOf, schemas, permissions }: OperationsOptions,
+  options: OperationsOptions,
 ): JsonObject {
-  const { method, index, hasBody } = binding;
+  const { service, method, index, body, verb } = binding;
+  const { commentOf, permissions } = options;
   const comment = commentOf(method);
-  const needs = present(permissions.get(`${method.parent.name}/${method.name}`), method.name);
-  const parameters = [
-    ...binding.variables.map(({ field }, i) => ({
-      name: present(names[i], method.name),
-      in: 'path',
-      required: true,
-      description: commentOf(field),
-      schema: schemas.ofField(field, true),
-    })),
-    ...(hasBody
-      ? []
-      : queryFields(binding).map((field) => queryParameter(field, commentOf, schemas))),
-  ];
+  const needs = present(permissions.get(`${service}/${method.name}`), method.name);
+  const parameters = describeParameters(binding, names, options);
+  const isTagged = taggedFieldOf(method.output) !== undefined;
   return {
-    tags: [method.parent.name],
+    tags: [service],
     operationId: index === 0 ? method.name : `${method.name}_${index + 1}`,
     summary: firstSentence(comment),
     description: comment.includes(needs) ? comment : `${comment}\n\n${needs}`,
     ...(parameters.length === 0 ? {} : { parameters }),
-    ...(hasBody ? { requestBody: requestBody(binding, schemas) } : {}),
+    ...(body === 'whole' ? { requestBody: requestBody(binding, options) } : {}),
     responses: {
       200: {
         description: commentOf(method.output),
-        content: { 'application/json': { schema: schemas.ofMessage(method.output, 'reply') } },
+        ...(isTagged ? { headers: { ETag: ETAG } } : {}),
+        content: replyContent(method.output, options),
       },
+      ...(isTagged && verb === 'GET' ? { 304: { description: 'The known version holds.' } } : {}),
       ...failuresOf({ binding, comment }),
     },
   };
 }
 
-function requestBody({ method }: Binding, schemas: Schemas): JsonObject {
+const ETAG: JsonObject = {
+  description: 'Version of the object, where the reply has one.',
+  schema: { type: 'string' },
+};
+
+function requestBody(binding: Located, options: OperationsOptions): JsonObject {
+  const { schemas, commentOf } = options;
+  const { input } = binding.method;
+  const inPath = new Set(binding.variables.map(({ field }) => field));
+  const schema = schemas.ofMessage(input, 'request');
+  const example = exampleOf(input, commentOf, inPath);
   return {
-    required: true,
-    content: { 'application/json': { schema: schemas.ofMessage(method.input, 'request') } },
+    required: schemas.isNeeded(input),
+    content: { 'application/json': { schema, example } },
   };
 }
 
-/** What the path has not and a query can hold: of messages those that JSON writes as a text. */
-function queryFields({ method, variables }: Binding): readonly DescField[] {
-  const inPath = new Set(variables.map(({ path }) => path));
-  return method.input.fields.filter((field) => {
-    if (inPath.has(field.name) || field.fieldKind === 'map') return false;
-    if (field.fieldKind === 'list') return field.listKind !== 'message';
-    return field.fieldKind !== 'message' || wellKnownSchema(field.message) !== undefined;
-  });
-}
-
-function queryParameter(field: DescField, commentOf: CommentOf, schemas: Schemas): JsonObject {
-  const description = commentOf(field);
-  const required = isRequired(description);
+function replyContent(output: DescMessage, { schemas }: OperationsOptions): JsonObject {
+  const fileType = fileTypeOf(output);
   return {
-    name: field.name,
-    in: 'query',
-    ...(required ? { required } : {}),
-    description,
-    ...(field.fieldKind === 'list' ? { style: 'form', explode: true } : {}),
-    schema: schemas.ofField(field, required),
+    ...(fileType === undefined ? {} : { [fileType]: {} }),
+    'application/json': { schema: schemas.ofMessage(output, 'reply') },
   };
 }

@@ -21,6 +21,8 @@ export interface Schemas {
   readonly ofMessage: (message: DescMessage, side: Side) => JsonObject;
   /** With what callers may send, and without a description. */
   readonly ofField: (field: DescField, required: boolean) => JsonObject;
+  /** Whether a request has to say anything that its path does not. */
+  readonly isNeeded: (message: DescMessage) => boolean;
   /** Everything that the others refer to, by name, in alphabetical order. */
   readonly all: () => JsonObject;
 }
@@ -97,12 +99,19 @@ export function describeSchemas(options: SchemasOptions): Schemas {
         message.fields.map((field) => [field.name, propertySchema(field, side)]),
       ),
       ...oneofBound(message),
+      ...(side === 'request' ? { additionalProperties: false } : {}),
     };
   };
 
   return {
     ofMessage: (message, side) => reference(nameOf(message, side)),
     ofField: bounded,
+    isNeeded: ({ fields }) =>
+      fields.some(
+        (field) =>
+          isThere(field, 'request') ||
+          (field.fieldKind === 'message' && wellKnownSchema(field.message) === undefined),
+      ),
     all() {
       const named = new Map<string, JsonObject>();
       for (const message of sent.messages) {

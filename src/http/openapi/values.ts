@@ -14,10 +14,14 @@ const WELL_KNOWN: Readonly<Record<string, JsonObject>> = {
   'google.protobuf.Timestamp': { type: 'string', format: 'date-time' },
   'google.protobuf.Duration': {
     type: 'string',
-    pattern: '^-?[0-9]+(\\.[0-9]{1,9})?s$',
+    pattern: '^-?[0-9]{1,12}(\\.[0-9]{1,9})?s$',
     examples: ['60s'],
   },
-  'google.protobuf.FieldMask': { type: 'string', examples: ['display_name,time_zone'] },
+  'google.protobuf.FieldMask': {
+    type: 'string',
+    pattern: '^[A-Za-z0-9_.]*(,[A-Za-z0-9_.]+)*$',
+    examples: ['display_name,time_zone'],
+  },
 };
 
 const SCALARS: Partial<Record<ScalarType, JsonObject>> = {
