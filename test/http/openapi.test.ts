@@ -14,61 +14,15 @@ import {
 } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { Validator } from '@seriousme/openapi-schema-validator';
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, test } from 'vitest';
 import { present } from '../../src/base/assert.js';
 import { bindingsOf } from '../../src/http/bindings.js';
-import { readOpenApi } from '../../src/http/openapi/stored-document.js';
 import { openApiText } from '../../src/http/openapi/text.js';
-
-interface Operation {
-  readonly operationId: string;
-  readonly summary: string;
-  readonly description: string;
-  readonly tags: readonly string[];
-  readonly parameters?: readonly Parameter[];
-  readonly requestBody?: {
-    readonly required: boolean;
-    readonly content: Readonly<Record<'application/json', Body>>;
-  };
-  readonly responses: Readonly<Record<string, JsonObject>>;
-}
-
-interface Body {
-  readonly schema: { readonly $ref: string };
-  readonly example: JsonObject;
-}
-
-interface Parameter {
-  readonly name: string;
-  readonly in: string;
-  readonly schema: JsonObject;
-}
-
-interface Document {
-  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: Readonly<
-    Record<'schemas' | 'responses', Readonly<Record<string, JsonObject>>>
-  >;
-}
+import { document, operations, problems, documentText as text } from '../support/openapi.js';
 
 const IMAGE = readFileSync(new URL('../../generated/descriptors.binpb', import.meta.url));
 const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, IMAGE));
-const text = readOpenApi().toString();
-const document: Document = JSON.parse(text);
 const { schemas } = document.components;
-const operations = Object.entries(document.paths).flatMap(([path, item]) =>
-  Object.entries(item).map(([verb, operation]) => ({ path, verb, operation })),
-);
-
-/** `$defs` of the document itself, so that its references are found. */
-const ajv = new Ajv2020({ strict: false, validateFormats: false });
-ajv.addSchema(JSON.parse(text), 'openapi');
-
-function problems(name: string, value: JsonValue): unknown {
-  const validate = present(ajv.getSchema(`openapi#/components/schemas/${name}`), name);
-  return validate(value) ? [] : validate.errors;
-}
 
 describe('the document', () => {
   test('is what the descriptors give, the same each time', () => {
