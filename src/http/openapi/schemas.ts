@@ -1,21 +1,17 @@
 // Messages and enums as schemas. A message that is both sent and answered has two: in a reply every
 // field without presence is there, whatever its value; in a request nearly all may be left out.
 
-import {
-  type DescEnum,
-  type DescField,
-  type DescMessage,
-  type DescMethod,
-  type JsonObject,
-  type JsonValue,
-  ScalarType,
+import type {
+  DescEnum,
+  DescField,
+  DescMessage,
+  DescMethod,
+  JsonObject,
+  JsonValue,
 } from '@bufbuild/protobuf';
-import { FeatureSet_FieldPresence } from '@bufbuild/protobuf/wkt';
-import { boundsOf, isRequired, type Sort } from './bounds.js';
 import type { CommentOf } from './comments.js';
-import { reference, scalarSchema, shortName, type Value, wellKnownSchema } from './values.js';
-
-export type Side = 'request' | 'reply';
+import { describeFields, elementOf, type Side } from './fields.js';
+import { reference, shortName, wellKnownSchema } from './values.js';
 
 export interface Schemas {
   readonly ofMessage: (message: DescMessage, side: Side) => JsonObject;
@@ -47,56 +43,16 @@ export function describeSchemas(options: SchemasOptions): Schemas {
       ? `${shortName(message)}Input`
       : shortName(message);
 
-  const valueSchema = (value: Value, side: Side): JsonObject => {
-    switch (value.kind) {
-      case 'scalar':
-        return scalarSchema(value.scalar);
-      case 'enum':
-        return reference(shortName(value.enum));
-      case 'message':
-        return wellKnownSchema(value.message) ?? reference(nameOf(value.message, side));
-    }
-  };
-
-  const fieldSchema = (field: DescField, side: Side): JsonObject => {
-    const schema = valueSchema(elementOf(field), side);
-    if (field.fieldKind === 'list') return { type: 'array', items: schema };
-    if (field.fieldKind === 'map') return { type: 'object', additionalProperties: schema };
-    return schema;
-  };
-
-  const bounded = (field: DescField, required: boolean): JsonObject => ({
-    ...fieldSchema(field, 'request'),
-    ...boundsOf({
-      sort: sortOf(field),
-      comment: commentOf(field),
-      required,
-      optional: hasPresence(field),
-    }),
-  });
-
-  const isThere = (field: DescField, side: Side): boolean => {
-    if (side === 'reply') return !hasPresence(field);
-    return isRequired(commentOf(field)) && !inPath.has(field) && !patched.has(field.parent);
-  };
-
-  const propertySchema = (field: DescField, side: Side): JsonObject => {
-    const comment = commentOf(field);
-    return {
-      ...(side === 'reply' ? fieldSchema(field, side) : bounded(field, isThere(field, side))),
-      ...(comment === '' ? {} : { description: comment }),
-      ...(/\bOutput only\b/.test(comment) ? { readOnly: true } : {}),
-    };
-  };
+  const fields = describeFields({ commentOf, inPath, patched, nameOf });
 
   const messageSchema = (message: DescMessage, side: Side): JsonObject => {
-    const required = message.fields.filter((field) => isThere(field, side));
+    const required = message.fields.filter((field) => fields.isThere(field, side));
     return {
       type: 'object',
       description: [commentOf(message), ...oneofTexts(message, commentOf)].join('\n\n'),
       ...(required.length === 0 ? {} : { required: required.map(({ name }) => name) }),
       properties: Object.fromEntries(
-        message.fields.map((field) => [field.name, propertySchema(field, side)]),
+        message.fields.map((field) => [field.name, fields.property(field, side)]),
       ),
       ...oneofBound(message),
       ...(side === 'request' ? { additionalProperties: false } : {}),
@@ -105,11 +61,11 @@ export function describeSchemas(options: SchemasOptions): Schemas {
 
   return {
     ofMessage: (message, side) => reference(nameOf(message, side)),
-    ofField: bounded,
-    isNeeded: ({ fields }) =>
-      fields.some(
+    ofField: fields.sent,
+    isNeeded: (message) =>
+      message.fields.some(
         (field) =>
-          isThere(field, 'request') ||
+          fields.isThere(field, 'request') ||
           (field.fieldKind === 'message' && wellKnownSchema(field.message) === undefined),
       ),
     all() {
@@ -198,36 +154,4 @@ function oneofBound(message: DescMessage): JsonObject {
   const [first, ...others] = pairs;
   if (first === undefined) return {};
   return { not: others.length === 0 ? first : { anyOf: pairs } };
-}
-
-function elementOf(field: DescField): Value {
-  switch (field.fieldKind) {
-    case 'scalar':
-      return { kind: 'scalar', scalar: field.scalar };
-    case 'enum':
-      return { kind: 'enum', enum: field.enum };
-    case 'message':
-      return { kind: 'message', message: field.message };
-    case 'list':
-      if (field.listKind === 'scalar') return { kind: 'scalar', scalar: field.scalar };
-      if (field.listKind === 'enum') return { kind: 'enum', enum: field.enum };
-      return { kind: 'message', message: field.message };
-    case 'map':
-      if (field.mapKind === 'scalar') return { kind: 'scalar', scalar: field.scalar };
-      if (field.mapKind === 'enum') return { kind: 'enum', enum: field.enum };
-      return { kind: 'message', message: field.message };
-  }
-}
-
-/** Messages, members of a oneof and `optional` fields are left out where they are not set. */
-function hasPresence(field: DescField): boolean {
-  if (field.fieldKind === 'list' || field.fieldKind === 'map') return false;
-  return field.presence !== FeatureSet_FieldPresence.IMPLICIT;
-}
-
-function sortOf(field: DescField): Sort {
-  if (field.fieldKind === 'list' || field.fieldKind === 'map') return field.fieldKind;
-  if (field.fieldKind !== 'scalar') return 'other';
-  if (field.scalar === ScalarType.STRING) return 'text';
-  return field.scalar === ScalarType.INT32 ? 'whole' : 'other';
 }
