@@ -11,7 +11,7 @@
 BIN := node_modules/.bin
 # A folder's own time changes when a file in it comes or goes.
 SOURCES := $(shell find src generated) package.json package-lock.json tsconfig.json \
-	scripts/build.mjs
+	tsconfig.client.json scripts/build.mjs
 
 # Plain enough for any Node to read.
 REFUSE_OLD_NODE := var v = process.versions.node.split("."); \

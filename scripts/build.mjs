@@ -1,5 +1,6 @@
-// Writes dist/ anew: what TypeScript emits under dist/esm/, and dist/main.js, which starts it. Same
-// input, same bytes; nothing of an earlier build stays.
+// Writes dist/ anew: what TypeScript emits under dist/esm/, dist/main.js, which starts it, and the
+// declarations of the client, with those that it needs, under dist/types/. Same input, same bytes;
+// nothing of an earlier build stays.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -15,10 +16,13 @@ const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 rmSync(dist, { recursive: true, force: true });
 try {
   const compiler = join(dirname(typescript), 'bin', 'tsc');
-  execFileSync(process.execPath, [compiler, '--project', root, '--outDir', join(dist, 'esm')], {
-    cwd: root,
-    stdio: 'inherit',
-  });
+  for (const [project, directory] of [
+    ['tsconfig.json', 'esm'],
+    ['tsconfig.client.json', 'types'],
+  ]) {
+    const argv = [compiler, '--project', join(root, project), '--outDir', join(dist, directory)];
+    execFileSync(process.execPath, argv, { cwd: root, stdio: 'inherit' });
+  }
 } catch {
   // TypeScript has said why. Nobody shall start what it emitted all the same.
   rmSync(dist, { recursive: true, force: true });
@@ -37,6 +41,7 @@ copy(join(swaggerUi, 'static'), join(dist, 'esm', 'assets', 'swagger-ui'), [
 ]);
 writeFileSync(join(dist, 'package.json'), json({ type: 'commonjs' }));
 writeFileSync(join(dist, 'esm', 'package.json'), json({ type: 'module', version }));
+writeFileSync(join(dist, 'types', 'package.json'), json({ type: 'module' }));
 writeFileSync(
   join(dist, 'main.js'),
   "#!/usr/bin/env node\n'use strict';\nrequire('./esm/src/launcher.cjs');\n",

@@ -10,6 +10,7 @@ const SRC = join(ROOT, 'src');
 /** A folder imports only folders above it; `limits.ts` is for all. */
 const LAYERS = [
   'base',
+  'client',
   'domain',
   'pdf',
   'seed',
@@ -38,7 +39,7 @@ const TOP: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages and the only places that may import them. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  '@grpc/grpc-js': ['grpc/', 'ops/replay/'],
+  '@grpc/grpc-js': ['client/', 'grpc/', 'ops/replay/'],
   '@grpc/reflection': ['grpc/'],
   'grpc-health-check': ['grpc/'],
   '@bufbuild/protobuf': ['grpc/', 'http/'],
@@ -92,6 +93,19 @@ test('the files at the top are imported only by those above them', () => {
       .filter((target) => target in TOP && !TOP[target]?.includes(path))
       .map((target) => `${path} imports ${target}`),
   );
+  expect(wrong).toEqual([]);
+});
+
+test('the client pulls in nothing of the server', () => {
+  const wrong = sources
+    .filter(({ path }) => path.startsWith('client/'))
+    .flatMap(({ path, imports }) =>
+      imports
+        .map((imported) => (imported.startsWith('.') ? resolveWithin(path, imported) : imported))
+        .filter((target) => !/^(client|base|\.\.\/generated\/ts)\//.test(target))
+        .filter((target) => !['@grpc/grpc-js', 'node:timers/promises'].includes(target))
+        .map((target) => `${path} imports ${target}`),
+    );
   expect(wrong).toEqual([]);
 });
 

@@ -1,0 +1,50 @@
+// One RecordStream: its options, events with their numbers, and how it ended.
+
+import type { ClientDuplexStream, StatusObject } from '@grpc/grpc-js';
+import type {
+  RecordStreamRequest,
+  RecordStreamResponse,
+} from '../../generated/ts/tollgate/v1/metering_service.js';
+import { Durability, type UsageEvent } from '../../generated/ts/tollgate/v1/usage_event.js';
+import type { Connection, Credential } from './connection.js';
+import { type CallTrouble, readTrouble } from './errors.js';
+
+export interface EventStream {
+  /** Numbers are rising; gaps are allowed. What backs up is bounded by who calls. */
+  readonly write: (clientSequence: number, event: UsageEvent) => void;
+  /** Half-closes: the server acknowledges all, then ends. */
+  readonly end: () => void;
+  readonly cancel: () => void;
+  readonly ended: Promise<CallTrouble>;
+}
+
+export interface EventStreamOptions {
+  readonly connection: Connection;
+  readonly credential: Credential;
+  readonly enforceQuota: boolean;
+  readonly onResponse: (response: RecordStreamResponse) => void;
+}
+
+export function openEventStream(options: EventStreamOptions): EventStream {
+  const { connection, credential, enforceQuota, onResponse } = options;
+  const call: ClientDuplexStream<RecordStreamRequest, RecordStreamResponse> =
+    connection.client.recordStream(credential.metadata);
+  call.on('data', onResponse);
+  // The status says the same, and also comes where there is no error.
+  call.on('error', () => {});
+  const ended = new Promise<CallTrouble>((resolve) => {
+    call.on('status', (status: StatusObject) => resolve(readTrouble(status)));
+  });
+  // The server's setting decides how durable an acknowledged event is.
+  const durability = Durability.DURABILITY_UNSPECIFIED;
+  call.write({ message: { $case: 'options', value: { durability, enforceQuota } } });
+  return {
+    write(clientSequence, event) {
+      const value = { clientSequence: BigInt(clientSequence), event };
+      call.write({ message: { $case: 'item', value } });
+    },
+    end: () => call.end(),
+    cancel: () => call.cancel(),
+    ended,
+  };
+}
