@@ -44,6 +44,7 @@ export function openCalls(connection: Connection, settings: Settings): Calls {
   ): Promise<ReplyOf<Name>> {
     const endMs = systemClock.monotonicMs() + deadlineMs;
     for (let retries = 0; ; retries++) {
+      if (stopping.signal.aborted) throw closedError();
       const leftMs = endMs - systemClock.monotonicMs();
       const attemptMs = Math.min(leftMs, settings.deadlineMs);
       const attempt = await attemptCall(connection, name, request, attemptMs);

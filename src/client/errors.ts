@@ -115,8 +115,9 @@ export function ownTrouble(code: string, message: string): CallTrouble {
   return { status: status.UNKNOWN, code, message, retriable: true, fields: [], retryDelayMs: 0 };
 }
 
+/** Retriable by another client. */
 export function closedError(): TollgateError {
-  return new TollgateError('CLOSED', 'CLOSED: the client is closed');
+  return new TollgateError('CLOSED', 'CLOSED: the client is closed', { retriable: true });
 }
 
 interface Details {
