@@ -68,6 +68,7 @@ bench: build ## Measure, about 6 minutes (ARGS=--smoke: half a minute)
 	@echo '{"type":"module","version":"0.0.0-bench"}' > dist/bench-esm/package.json
 	@cp generated/descriptors.binpb dist/bench-esm/generated/
 	node dist/bench-esm/test/bench/bench.js $(ARGS)
+	node dist/bench-esm/test/bench/client.js $(filter --smoke,$(ARGS))
 	node dist/bench-esm/test/bench/billing.js $(filter --smoke,$(ARGS))
 
 faults: build ## Run the fault tests: kills, torn writes, full disks
