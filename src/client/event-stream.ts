@@ -14,7 +14,8 @@ export interface EventStream {
   readonly write: (clientSequence: number, event: UsageEvent) => void;
   /** Half-closes: the server acknowledges all, then ends. */
   readonly end: () => void;
-  readonly cancel: () => void;
+  /** Ends it at once, for that reason; what the server still says is not heard. */
+  readonly cancel: (why: CallTrouble) => void;
   readonly ended: Promise<CallTrouble>;
 }
 
@@ -29,12 +30,18 @@ export function openEventStream(options: EventStreamOptions): EventStream {
   const { connection, credential, enforceQuota, onResponse } = options;
   const call: ClientDuplexStream<RecordStreamRequest, RecordStreamResponse> =
     connection.client.recordStream(credential.metadata);
-  call.on('data', onResponse);
+  let isCancelled = false;
+  let settle: (trouble: CallTrouble) => void = () => {};
+  const ended = new Promise<CallTrouble>((resolve) => {
+    settle = resolve;
+  });
+  call.on('data', (response: RecordStreamResponse) => {
+    // Its numbers would be taken for those of the next stream.
+    if (!isCancelled) onResponse(response);
+  });
   // The status says the same, and also comes where there is no error.
   call.on('error', () => {});
-  const ended = new Promise<CallTrouble>((resolve) => {
-    call.on('status', (status: StatusObject) => resolve(readTrouble(status)));
-  });
+  call.on('status', (status: StatusObject) => settle(readTrouble(status)));
   // The server's setting decides how durable an acknowledged event is.
   const durability = Durability.DURABILITY_UNSPECIFIED;
   call.write({ message: { $case: 'options', value: { durability, enforceQuota } } });
@@ -44,7 +51,11 @@ export function openEventStream(options: EventStreamOptions): EventStream {
       call.write({ message: { $case: 'item', value } });
     },
     end: () => call.end(),
-    cancel: () => call.cancel(),
+    cancel(why) {
+      isCancelled = true;
+      settle(why);
+      call.cancel();
+    },
     ended,
   };
 }

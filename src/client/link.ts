@@ -104,7 +104,7 @@ export function openLink(options: LinkOptions): Link {
       closing.abort();
       const open = stream;
       open?.end();
-      const late = setTimeout(() => open?.cancel(), END_WAIT_MS);
+      const late = setTimeout(() => open?.cancel(CLOSING), END_WAIT_MS);
       await running;
       clearTimeout(late);
     },

@@ -105,7 +105,7 @@ function openWatch({ entries, window, link, settings }: Watched) {
   function look(): void {
     timer = undefined;
     const nowMs = systemClock.monotonicMs();
-    if (window.silenceMs(nowMs) >= silenceMsMax) link.stream()?.cancel();
+    if (window.silenceMs(nowMs) >= silenceMsMax) link.stream()?.cancel(SILENT);
     let place = Math.max(told, entries.first());
     while ((entries.at(place)?.startMs ?? nowMs) <= nowMs - usageDeadlineMs) place++;
     if (onUnavailable === 'fail_closed') {

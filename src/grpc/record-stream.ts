@@ -84,20 +84,25 @@ function serve(edge: Edge, stream: Stream, done: (code: number) => void): (why: 
     done(code);
   }
 
-  /** Everything received so far is acknowledged once it is durable. */
+  /**
+   * Acknowledges what the batch holds that is collecting now, once it is durable. What that is, is
+   * known when the batch closes: everything that is taken until then shares its sync.
+   */
   function acknowledge(then?: () => void): void {
-    const upTo = progress.received;
-    const { results } = progress;
-    progress.results = [];
-    core.journal.whenSynced(core.journal.lastSequence(), () => {
-      scheduled = false;
-      if (closed) return;
-      const news = upTo > progress.acked || results.length > 0;
-      progress.acked = upTo;
-      if (news) stream.write({ ackedSequence: upTo, results });
-      if (progress.received > upTo && !progress.ending) schedule();
-      if (stream.isPaused() && !progress.ending && !admitting) stream.resume();
-      then?.();
+    core.journal.atBoundary((sequence) => {
+      const upTo = progress.received;
+      const { results } = progress;
+      progress.results = [];
+      core.journal.whenSynced(sequence, () => {
+        scheduled = false;
+        if (closed) return;
+        const news = upTo > progress.acked || results.length > 0;
+        progress.acked = upTo;
+        if (news) stream.write({ ackedSequence: upTo, results });
+        if (progress.received > upTo && !progress.ending) schedule();
+        if (stream.isPaused() && !progress.ending && !admitting) stream.resume();
+        then?.();
+      });
     });
   }
 
