@@ -2,16 +2,20 @@
 
 import type { ClientDuplexStream, StatusObject } from '@grpc/grpc-js';
 import type {
+  RecordStreamItem,
   RecordStreamRequest,
   RecordStreamResponse,
 } from '../../generated/ts/tollgate/v1/metering_service.js';
-import { Durability, type UsageEvent } from '../../generated/ts/tollgate/v1/usage_event.js';
+import { Durability } from '../../generated/ts/tollgate/v1/usage_event.js';
 import type { Connection, Credential } from './connection.js';
 import { type CallTrouble, readTrouble } from './errors.js';
 
 export interface EventStream {
-  /** Numbers are rising; gaps are allowed. What backs up is bounded by who calls. */
-  readonly write: (clientSequence: number, event: UsageEvent) => void;
+  /**
+   * In one message. Numbers are rising; gaps are allowed. What backs up is bounded by who calls, and
+   * so is the size of a message.
+   */
+  readonly write: (items: RecordStreamItem[]) => void;
   /** Half-closes: the server acknowledges all, then ends. */
   readonly end: () => void;
   /** Ends it at once, for that reason; what the server still says is not heard. */
@@ -46,9 +50,8 @@ export function openEventStream(options: EventStreamOptions): EventStream {
   const durability = Durability.DURABILITY_UNSPECIFIED;
   call.write({ message: { $case: 'options', value: { durability, enforceQuota } } });
   return {
-    write(clientSequence, event) {
-      const value = { clientSequence: BigInt(clientSequence), event };
-      call.write({ message: { $case: 'item', value } });
+    write(items) {
+      call.write({ message: { $case: 'batch', value: { items } } });
     },
     end: () => call.end(),
     cancel(why) {

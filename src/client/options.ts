@@ -30,7 +30,7 @@ export interface TollgateOptions {
    * 1-1,000,000. An event takes about half a kilobyte.
    */
   readonly bufferEventsMax?: number;
-  /** Events that are sent without waiting for more. Default 256; 1-1000. */
+  /** Events in a message; so many are sent without waiting for more. Default 256; 1-1000. */
   readonly batchEventsMax?: number;
   /**
    * How long an event waits for others, in milliseconds. Default 0: until the present turn of the

@@ -35,7 +35,7 @@ export function openRecorder(options: RecorderOptions): Recorder {
   const { settings, room } = options;
   const { batchEventsMax, batchWaitMs } = settings;
   const entries = openUnacknowledged(room, settings.onTrouble);
-  const window = openWindow(entries);
+  const window = openWindow(entries, batchEventsMax);
   let batch: 'empty' | 'waiting' = 'empty';
 
   const link = openLink({

@@ -1,6 +1,10 @@
 // What of the buffer is on the present stream: sent, in order, and acknowledged up to a number.
 
-import type { RecordStreamResponse } from '../../generated/ts/tollgate/v1/metering_service.js';
+import type {
+  RecordStreamItem,
+  RecordStreamResponse,
+} from '../../generated/ts/tollgate/v1/metering_service.js';
+import type { UsageEvent } from '../../generated/ts/tollgate/v1/usage_event.js';
 import { systemClock } from '../base/clock.js';
 import type { DurationMs, MonotonicMs } from '../base/units.js';
 import type { EventStream } from './event-stream.js';
@@ -25,7 +29,10 @@ const WINDOW_EVENTS = 4096;
 /** An event that is sent this long after it was handed over carries the time of then. */
 const STALE_MS = 1000;
 
-export function openWindow(entries: Unacknowledged): Window {
+/** At most three bytes each: a message stays far below the server's 4 MiB. */
+const MESSAGE_CHARS_MAX = 64 * 1024;
+
+export function openWindow(entries: Unacknowledged, batchEventsMax: number): Window {
   /** Place of the stream's first event; of the next one to send. */
   let streamFirst = 0;
   let sent = 0;
@@ -41,11 +48,21 @@ export function openWindow(entries: Unacknowledged): Window {
       sent = first;
       progressMs = nowMs;
     }
-    for (; sent < end; sent++) {
+    while (sent < end) stream.write(nextBatch(Math.min(end, sent + batchEventsMax), nowMs));
+  }
+
+  function nextBatch(end: number, nowMs: MonotonicMs): RecordStreamItem[] {
+    const items: RecordStreamItem[] = [];
+    let chars = 0;
+    while (sent < end && chars < MESSAGE_CHARS_MAX) {
       const entry = entries.at(sent) as Entry;
       keepTime(entry, nowMs);
-      stream.write(sent - streamFirst + 1, entry.event);
+      const { event } = entry;
+      sent++;
+      items.push({ clientSequence: BigInt(sent - streamFirst), event });
+      chars += charsOf(event);
     }
+    return items;
   }
 
   return {
@@ -70,6 +87,12 @@ export function openWindow(entries: Unacknowledged): Window {
     unsent: () => entries.end() - Math.max(sent, entries.first()),
     silenceMs: (nowMs) => (sent > entries.first() ? nowMs - progressMs : 0),
   };
+}
+
+function charsOf({ orgId, eventId, meter, dimensions }: UsageEvent): number {
+  let chars = orgId.length + eventId.length + meter.length;
+  for (const [key, value] of dimensions) chars += key.length + value.length;
+  return chars;
 }
 
 /** Usage that waited for the sidecar belongs to when it happened, not to when it arrives. */

@@ -187,29 +187,48 @@ function take(session: Session, progress: Progress, { message }: RecordStreamReq
     progress.enforce = message.value.enforceQuota;
     return;
   }
-  if (progress.enforce === undefined) throw invalidField('options', 'must be the first message');
-  takeItem(session, progress, message.value, progress.enforce);
+  const { enforce } = progress;
+  if (enforce === undefined) throw invalidField('options', 'must be the first message');
+  if (message.$case === 'item') {
+    takeItem(session, progress, message.value, { enforce, field: 'item' });
+    return;
+  }
+  const { items } = message.value;
+  if (items.length === 0 || items.length > limits.batchEvents) {
+    throw invalidField('batch.items', `must be 1-${limits.batchEvents} events`);
+  }
+  items.forEach((item, i) => {
+    takeItem(session, progress, item, { enforce, field: `batch.items[${i}]` });
+  });
+}
+
+interface Taking {
+  readonly enforce: boolean;
+  /** Path of the item in the message. */
+  readonly field: string;
 }
 
 function takeItem(
   { principal, core }: Session,
   progress: Progress,
   item: RecordStreamItem,
-  enforce: boolean,
+  { enforce, field }: Taking,
 ): void {
   authorise(principal, STREAM_ITEM, item);
   const { clientSequence, event } = item;
   if (clientSequence <= progress.received) {
     throw invalidField(
-      'item.client_sequence',
+      `${field}.client_sequence`,
       `must increase from 1: ${clientSequence} after ${progress.received}`,
     );
   }
-  if (event === undefined) throw invalidField('item.event', 'is required');
-  if (event.eventId === '') throw invalidField('item.event.event_id', 'is required on streams');
+  if (event === undefined) throw invalidField(`${field}.event`, 'is required');
+  if (event.eventId === '') {
+    throw invalidField(`${field}.event.event_id`, 'is required on streams');
+  }
   refuseIfUnable(core);
   const nowMs = core.clock.wallMs();
-  const options = { enforce, nowMs, field: 'item.event', reservationId: '' };
+  const options = { enforce, nowMs, field: `${field}.event`, reservationId: '' };
   const { result } = recordOne(core, event, options);
   progress.received = clientSequence;
   if (result.outcome === Outcome.OUTCOME_RECORDED) return;

@@ -14,6 +14,7 @@ import type { EventResult } from '../../generated/ts/tollgate/v1/event_result.js
 import {
   type MeteringServiceServer,
   MeteringServiceService,
+  type RecordStreamItem,
   type RecordStreamRequest,
   type RecordStreamResponse,
 } from '../../generated/ts/tollgate/v1/metering_service.js';
@@ -133,6 +134,20 @@ function openStreamHandler(ledger: Ledger, faults: Faults) {
       unacked = [];
       call.write({ ackedSequence: last, results });
     };
+    const take = ({ clientSequence, event }: RecordStreamItem): void => {
+      if (state === 'broken') return;
+      if (clientSequence !== last + 1n) violations.push(`${clientSequence} after ${last}`);
+      if (event?.eventId === '') violations.push('no event id');
+      last = clientSequence;
+      unacked.push({ ...ledger.decide(event, enforce ?? false), clientSequence });
+      unackedMax = Math.max(unackedMax, unacked.length);
+      if (Number(last) === faults.breakStreamsAtItem && streamsToBreak-- > 0) {
+        state = 'broken';
+        call.emit('error', failure(status.UNAVAILABLE, 'DRAINING'));
+      }
+      // One acknowledgement for what came in together, as group commit has it.
+      if (unacked.length === 1) setImmediate(acknowledge);
+    };
     call.on('data', ({ message }: RecordStreamRequest) => {
       if (state === 'broken') return;
       if (message?.$case === 'options') {
@@ -144,18 +159,7 @@ function openStreamHandler(ledger: Ledger, faults: Faults) {
         violations.push('an item before the options');
         return;
       }
-      const { clientSequence, event } = message.value;
-      if (clientSequence !== last + 1n) violations.push(`${clientSequence} after ${last}`);
-      if (event?.eventId === '') violations.push('no event id');
-      last = clientSequence;
-      unacked.push({ ...ledger.decide(event, enforce), clientSequence });
-      unackedMax = Math.max(unackedMax, unacked.length);
-      if (Number(last) === faults.breakStreamsAtItem && streamsToBreak-- > 0) {
-        state = 'broken';
-        call.emit('error', failure(status.UNAVAILABLE, 'DRAINING'));
-      }
-      // One acknowledgement for what came in together, as group commit has it.
-      if (unacked.length === 1) setImmediate(acknowledge);
+      for (const item of itemsOf(message)) take(item);
     });
     call.on('end', () => {
       acknowledge();
@@ -163,6 +167,12 @@ function openStreamHandler(ledger: Ledger, faults: Faults) {
     });
   };
   return { handle, violations, unackedMax: () => unackedMax };
+}
+
+type Message = Exclude<RecordStreamRequest['message'], undefined | { $case: 'options' }>;
+
+function itemsOf(message: Message): readonly RecordStreamItem[] {
+  return message.$case === 'item' ? [message.value] : message.value.items;
 }
 
 export function failure(code: status, reason: string): ServiceError {

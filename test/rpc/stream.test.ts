@@ -16,6 +16,7 @@ const { now, org, lastSequence } = sharedService({ yaml, clock });
 
 const one = (orgId: string, eventId: string, given: GivenEvent = {}) =>
   event({ orgId, eventId, quantity: '1', ...given });
+const FULL = { quantity: '10' };
 const usedOf = async (orgId: string) => {
   const { totals } = await ask(now(), 'getUsage', { orgId, meters: ['tokens'] });
   return totals[0]?.quantity;
@@ -119,6 +120,30 @@ describe('a stream', () => {
     expect([await usedOf(a), await usedOf(b)]).toEqual(['1', '1']);
   });
 
+  test('takes several events in one message as so many messages', async () => {
+    const orgId = org();
+    const stream = openStream(now());
+    stream.options({ enforceQuota: true });
+    stream.item(1, one(orgId, 'a'));
+    stream.batch([3, one(orgId, 'b')], [4, one(orgId, 'a')], [9, one(orgId, 'c', FULL)]);
+    stream.item(10, one(orgId, 'd'));
+    stream.halfClose();
+    expect((await stream.end).code).toBe('OK');
+    expect([lastAck(stream), ...resultsOf(stream)]).toEqual([10n, '4 DUPLICATE', '9 DENIED']);
+    expect(await usedOf(orgId)).toBe('3');
+  });
+
+  test('acknowledges what one sync made durable in one go', async () => {
+    const orgId = org();
+    const stream = openStream(now());
+    stream.options();
+    stream.batch(...Array.from({ length: 1000 }, (_, i) => [i + 1, one(orgId, `e${i}`)] as const));
+    await stream.acked(1000);
+    expect(stream.replies.map(({ ackedSequence }) => ackedSequence)).toEqual([1000n]);
+    stream.halfClose();
+    await stream.end;
+  });
+
   test.each(['nothing', 'options alone'])('of %s ends OK', async (what) => {
     const stream = openStream(now());
     if (what !== 'nothing') stream.options();
@@ -150,12 +175,15 @@ describe('a stream ends INVALID_ARGUMENT, with all before it acknowledged', () =
     send: (stream: TestStream, orgId: string) => void,
     field: string,
   ];
+  const SEQUENCE = 'batch.items[0].client_sequence';
   const ROWS: readonly Row[] = [
     ['a sequence of 0', (s, o) => s.item(0, one(o, 'x')), 'item.client_sequence'],
     ['a sequence again', (s, o) => s.item(2, one(o, 'x')), 'item.client_sequence'],
     ['a sequence that falls', (s, o) => s.item(1, one(o, 'x')), 'item.client_sequence'],
     ['an item without an event', (s) => s.item(3, undefined), 'item.event'],
     ['an event without an id', (s, o) => s.item(3, one(o, '')), 'item.event.event_id'],
+    ['a batch of nothing', (s) => s.batch(), 'batch.items'],
+    ['a batch with a sequence that falls', (s, o) => s.batch([1, one(o, 'x')]), SEQUENCE],
     ['options again', (s) => s.options(), 'options'],
     ['a message of nothing', (s) => s.send(undefined), 'message'],
   ];
@@ -173,6 +201,22 @@ describe('a stream ends INVALID_ARGUMENT, with all before it acknowledged', () =
       reason: 'FIELD_INVALID',
       fields: [field],
     });
+    expect(lastAck(stream)).toBe(2n);
+    expect(await usedOf(orgId)).toBe('2');
+  });
+
+  test('in the middle of a batch, with the events before it acknowledged', async () => {
+    const orgId = org();
+    const stream = openStream(now());
+    stream.options();
+    stream.batch(
+      [1, one(orgId, 'a')],
+      [2, one(orgId, 'b')],
+      [3, one(orgId, '')],
+      [4, one(orgId, 'c')],
+    );
+    const { refused } = await stream.end;
+    expect(refused).toMatchObject({ fields: ['batch.items[2].event.event_id'] });
     expect(lastAck(stream)).toBe(2n);
     expect(await usedOf(orgId)).toBe('2');
   });

@@ -19,6 +19,7 @@ export interface StreamEnd {
 export interface TestStream {
   readonly options: (options?: { durability?: Durability; enforceQuota?: boolean }) => void;
   readonly item: (clientSequence: number | bigint, event: UsageEvent | undefined) => void;
+  readonly batch: (...items: readonly (readonly [number, UsageEvent])[]) => void;
   readonly send: (message: RecordStreamRequest['message']) => void;
   readonly halfClose: () => void;
   readonly cancel: () => void;
@@ -60,6 +61,10 @@ export function openStream(
       send({ $case: 'options', value: { durability, enforceQuota } }),
     item: (clientSequence, event) =>
       send({ $case: 'item', value: { clientSequence: BigInt(clientSequence), event } }),
+    batch: (...items) => {
+      const all = items.map(([number, event]) => ({ clientSequence: BigInt(number), event }));
+      send({ $case: 'batch', value: { items: all } });
+    },
     send,
     halfClose: () => stream.end(),
     cancel: () => stream.cancel(),
