@@ -12,8 +12,8 @@ import { type CallTrouble, readTrouble } from './errors.js';
 
 export interface EventStream {
   /**
-   * In one message. Numbers are rising; gaps are allowed. What backs up is bounded by who calls, and
-   * so is the size of a message.
+   * In one message. Numbers are rising; gaps are allowed. What backs up is bounded by who calls,
+   * and so is the size of a message.
    */
   readonly write: (items: RecordStreamItem[]) => void;
   /** Half-closes: the server acknowledges all, then ends. */
