@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readOpenApi } from './openapi/stored-document.js';
 
 export interface DocsPage {
   /** By path: `/docs`, and what that page loads. */
@@ -18,10 +19,7 @@ export interface Page {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-export interface DocsPageOptions {
-  /** Where the document is served, `/openapi.json`. */
-  readonly openApiPath: string;
-}
+const OPENAPI = '/openapi.json';
 
 const POLICY = [
   "default-src 'none'",
@@ -60,15 +58,16 @@ const HTML = `<!doctype html>
 </html>
 `;
 
-/** Reads its files once, about 2 MB. */
-export function openDocsPage({ openApiPath }: DocsPageOptions): DocsPage {
+/** The document and the page that shows it. Reads its files once, about 2.5 MB. */
+export function openDocsPage(): DocsPage {
   const folder = assetFolder();
   const asset = (name: string) => readFileSync(join(folder, name));
   const script = 'text/javascript; charset=utf-8';
   return {
     pages: new Map([
+      [OPENAPI, page('application/json; charset=utf-8', readOpenApi())],
       ['/docs', page('text/html; charset=utf-8', Buffer.from(HTML))],
-      ['/docs/start.js', page(script, Buffer.from(startScript(openApiPath)))],
+      ['/docs/start.js', page(script, Buffer.from(startScript(OPENAPI)))],
       ['/docs/swagger-ui-bundle.js', page(script, asset('swagger-ui-bundle.js'))],
       ['/docs/swagger-ui.css', page('text/css; charset=utf-8', asset('swagger-ui.css'))],
     ]),

@@ -19,6 +19,7 @@ import { sansOfSocket } from '../grpc/peer-sans.js';
 import { prepareSocket, removeSocket, SOCKET_MODE } from '../grpc/unix-socket.js';
 import { limits } from '../limits.js';
 import { compressed } from './compress.js';
+import type { Page } from './docs-page.js';
 import type { Fault } from './problem.js';
 import { type HttpReply, refuse, type Transcoder } from './transcode.js';
 
@@ -31,6 +32,8 @@ export interface HttpServerOptions {
   /** Of TCP listeners; undefined: plain text. */
   readonly tls: TlsServerOptions | undefined;
   readonly transcode: Transcoder;
+  /** By path: what is the same for everybody, and needs no credential. */
+  readonly pages: ReadonlyMap<string, Page>;
   /** A fault of ours that no call stands for. */
   readonly onError: (error: unknown) => void;
 }
@@ -145,7 +148,7 @@ function listen(server: Server, at: object, name: string): Promise<void> {
   });
 }
 
-function makeApp({ transcode, onError }: HttpServerOptions): FastifyInstance {
+function makeApp({ transcode, pages, onError }: HttpServerOptions): FastifyInstance {
   const app = Fastify({
     bodyLimit: limits.messageBytes,
     // Bodies are read by the contract, not by a schema.
@@ -174,6 +177,10 @@ function makeApp({ transcode, onError }: HttpServerOptions): FastifyInstance {
     url: '/v1/*',
     handler: async (request, reply) => send(reply, await compressed(request, await call(request))),
   });
+  for (const [path, { contentType, body, headers }] of pages) {
+    const page = { status: 200, headers: { ...headers, 'content-type': contentType }, body };
+    app.get(path, async (request, reply) => send(reply, await compressed(request, page)));
+  }
   return app;
 
   function call(request: FastifyRequest): Promise<HttpReply> {

@@ -5,6 +5,7 @@ import type { TlsMaterial } from '../access/tls-material.js';
 import { type Address, openGrpcServer } from '../grpc/server.js';
 import { createTlsCredentials } from '../grpc/tls-credentials.js';
 import { readContract } from '../http/bindings.js';
+import { openDocsPage } from '../http/docs-page.js';
 import { openHttpServer } from '../http/server.js';
 import { openTranscoder } from '../http/transcode.js';
 import type { Edge } from '../rpc/edge.js';
@@ -67,6 +68,7 @@ export async function openListeners(options: ListenersOptions): Promise<Listener
     tls,
     addresses: config.httpListen,
     transcode: openTranscoder(edge, rpcs, readContract()),
+    pages: openDocsPage().pages,
     onError: (error) => edge.onError('HTTP', error),
   }).catch(async (error: unknown) => {
     await grpc.close(0);

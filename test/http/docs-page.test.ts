@@ -2,8 +2,11 @@
 
 import { expect, test } from 'vitest';
 import { openDocsPage } from '../../src/http/docs-page.js';
+import { http } from '../support/http.js';
+import { AUTH_ON } from '../support/keys.js';
+import { start } from '../support/service.js';
 
-const { pages } = openDocsPage({ openApiPath: '/v1/</script>.json' });
+const { pages } = openDocsPage();
 const textOf = (path: string) => pages.get(path)?.body.toString() ?? '';
 
 test('everything that the page loads is a page beside it', () => {
@@ -13,7 +16,8 @@ test('everything that the page loads is a page beside it', () => {
     '/docs/swagger-ui-bundle.js',
     '/docs/start.js',
   ]);
-  expect([...pages.keys()].sort()).toEqual(['/docs', ...loaded.map(([, path]) => path)].sort());
+  const all = ['/docs', '/openapi.json', ...loaded.map(([, path]) => path)];
+  expect([...pages.keys()].sort()).toEqual(all.sort());
 });
 
 test('the page has no script and no style of its own, which its policy would refuse', () => {
@@ -21,7 +25,12 @@ test('the page has no script and no style of its own, which its policy would ref
 });
 
 test.each([...pages])('%s has its type and the policy', (path, { contentType, headers, body }) => {
-  const types = { css: 'text/css', js: 'text/javascript', docs: 'text/html' };
+  const types = {
+    css: 'text/css',
+    js: 'text/javascript',
+    docs: 'text/html',
+    json: 'application/json',
+  };
   const end = path.split(/[./]/).at(-1) as keyof typeof types;
   expect(contentType).toBe(`${types[end]}; charset=utf-8`);
   expect(headers['x-content-type-options']).toBe('nosniff');
@@ -37,6 +46,15 @@ test('it shows the document that it is told, and asks nobody whether that is val
   start((options: unknown) => {
     given = options;
   });
-  expect(given).toMatchObject({ url: '/v1/</script>.json', dom_id: '#docs', validatorUrl: null });
+  expect(given).toMatchObject({ url: '/openapi.json', dom_id: '#docs', validatorUrl: null });
   expect(textOf('/docs')).toContain('<div id="docs">');
+});
+
+test('a server shows them to everybody, also where calls need a credential', async () => {
+  const running = await start({ flags: AUTH_ON });
+  for (const [path, { body }] of pages) {
+    const answer = await http(running, 'GET', path);
+    expect([path, answer.status, answer.bytes.equals(body)]).toEqual([path, 200, true]);
+  }
+  await running.stop();
 });
