@@ -98,6 +98,8 @@ export const limits = {
   accessFilePollMs: 5 * SECOND_MS,
   /** A bundle of all public certificate authorities is a quarter of it. */
   tlsFileBytes: 1024 * 1024,
+  /** Of a credential that is bound to an organisation, over the paths of older systems. */
+  usageReportsPerMinute: 1000,
 
   // Time.
   eventPastMs: 35 * DAY_MS,

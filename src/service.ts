@@ -93,6 +93,14 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     const stalledMs = () => state?.journal.stalledMs() ?? 0;
     const ops = await openOps(options, metrics, phase, stalledMs);
     closers.push(() => ops.close());
+    const sources = openCredentialSources(log);
+    const listeners = await openListeners({
+      config,
+      clock,
+      onTlsTrouble: sources.onTls,
+      onError: (error) => callFailed(options, 'HTTP', error),
+    });
+    closers.push(() => listeners.close(0).then(() => undefined));
     state = await openState({
       directory: dataDir,
       files,
@@ -108,7 +116,6 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     await importSeed(config, log, core);
     if (config.auth === 'required') await ensureBootstrapKey(dataDir, log, core);
     const machine = openMachine(options, clock, files, state);
-    const sources = openCredentialSources(log);
     const gauges = { state, core, machine, config, sources, filesystem: filesystem.warning };
     metrics.gauges(gaugesOf(gauges));
     const pumps = startPumps(options, core, state, machine);
@@ -121,13 +128,8 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     });
     closers.push(() => access.close());
     const edge = edgeOf(options, core, metrics, access);
-    const listeners = await openListeners({
-      edge,
-      config,
-      onTlsTrouble: sources.onTls,
-    });
     closers.push(() => drain(config, log, listeners, edge, phase));
-    const { grpc, http } = listeners;
+    const { grpc, http } = await listeners.serve(edge);
     const addresses = { grpc, http, ops: [hostPort(ops.address)] };
     await publishAddresses(dataDir, addresses, clock.wallMs());
     closers.push(async () => withdrawAddresses(dataDir));
@@ -326,19 +328,21 @@ function startPumps(
 }
 
 function edgeOf(options: ServiceOptions, core: Core, metrics: Metrics, { gate }: Access): Edge {
-  const { config, log } = options;
+  const { config } = options;
   return {
     core,
     gate,
     denyAsError: config.denyAsError ? 'always' : 'asked',
     recorder: metrics.rpc,
     openCalls: 0,
-    onError(method, error) {
-      log.error('call_failed', { method, error });
-      const trusted = error instanceof Failure && !setAside(config.dataDir, error);
-      if (!trusted) options.onFatal(error instanceof Error ? error : new Error(String(error)));
-    },
+    onError: (method, error) => callFailed(options, method, error),
   };
+}
+
+function callFailed({ config, log, onFatal }: ServiceOptions, method: string, error: unknown) {
+  log.error('call_failed', { method, error });
+  const trusted = error instanceof Failure && !setAside(config.dataDir, error);
+  if (!trusted) onFatal(error instanceof Error ? error : new Error(String(error)));
 }
 
 /** No new calls; those under way end, streams after their last ack. */

@@ -22,6 +22,8 @@ export interface Rate {
   readonly perSecond: number;
   /** Calls at once, where none were made before. */
   readonly burst: number;
+  /** What the refusal says. */
+  readonly exceeded?: string;
 }
 
 /** Beyond the bound on principals the one met first starts again with a full bucket. */
@@ -44,7 +46,8 @@ export function openRateLimits(clock: Clock, rate: Rate): RateLimits {
   };
 }
 
-function makeBucket(clock: Clock, { perSecond, burst }: Rate): Bucket {
+function makeBucket(clock: Clock, { perSecond, burst, exceeded }: Rate): Bucket {
+  const text = exceeded ?? `more than ${perSecond} calls a second with this credential; slow down`;
   let tokens = burst;
   let filledMs: MonotonicMs = clock.monotonicMs();
   return {
@@ -57,7 +60,6 @@ function makeBucket(clock: Clock, { perSecond, burst }: Rate): Bucket {
         return;
       }
       const retryMs = Math.ceil(((1 - tokens) * SECOND_MS) / perSecond);
-      const text = `more than ${perSecond} calls a second with this credential; slow down`;
       throw new Refusal('RESOURCE_EXHAUSTED', 'RATE_LIMITED', text, { retryMs });
     },
   };

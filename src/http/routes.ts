@@ -2,7 +2,8 @@
 // matched is the path as it came, before anything in it is decoded, so that an encoded slash or
 // colon belongs to a name. A word goes before a variable. Cost: a look-up for each part.
 
-import { assert } from '../base/assert.js';
+import { assert, unreachable } from '../base/assert.js';
+import type { Fault } from './problem.js';
 
 export interface Routes<Route> {
   /** Adds a route of `template`; two that one path fits are a bug. */
@@ -18,6 +19,35 @@ export type Match<Route> =
   | { readonly kind: 'no such method'; readonly allowed: readonly string[] }
   /** Something in it cannot be decoded. */
   | { readonly kind: 'malformed' };
+
+export type Miss = Exclude<Match<never>, { readonly kind: 'found' }>;
+
+/** Why there is no route, for the caller. */
+export interface Missed {
+  readonly fault: Fault;
+  readonly text: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const SHOWN_CHARS = 200;
+
+export function missedOf(miss: Miss, path: string): Missed {
+  const shown = path.slice(0, SHOWN_CHARS);
+  switch (miss.kind) {
+    case 'no such path':
+      return { fault: 'no such path', text: `there is nothing at ${shown}`, headers: {} };
+    case 'no such method': {
+      const allow = miss.allowed.join(', ');
+      return { fault: 'no such method', text: `${shown} takes ${allow}`, headers: { allow } };
+    }
+    case 'malformed': {
+      const text = 'the path holds a % that begins no character';
+      return { fault: 'malformed', text, headers: {} };
+    }
+    default:
+      return unreachable(miss);
+  }
+}
 
 interface Node<Route> {
   readonly words: Map<string, Node<Route>>;

@@ -1,5 +1,5 @@
 // The HTTP server: listeners, bounds, and an end that no connection can delay. What a request means
-// is the transcoder's business.
+// is the business of what stands behind it.
 //
 // Every wait and every count is bounded: headers within 5 s, a request within 30 s, a body of at
 // most what gRPC takes, so many connections. A request that is not understood is answered in the
@@ -12,6 +12,7 @@ import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { secureContextOptions, type TlsMaterial } from '../access/tls-material.js';
 import { assert } from '../base/assert.js';
+import { once } from '../base/closers.js';
 import { systemCode } from '../base/failure.js';
 import { listenFailure } from '../base/listen-failure.js';
 import { SECOND_MS } from '../base/units.js';
@@ -20,8 +21,9 @@ import { prepareSocket, removeSocket, SOCKET_MODE } from '../grpc/unix-socket.js
 import { limits } from '../limits.js';
 import { compressed } from './compress.js';
 import type { Page } from './docs-page.js';
+import { type Front, STARTING } from './front.js';
 import type { Fault } from './problem.js';
-import { type HttpReply, refuse, type Transcoder } from './transcode.js';
+import type { HttpReply } from './transcode.js';
 
 export type HttpAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
@@ -31,7 +33,6 @@ export interface HttpServerOptions {
   readonly addresses: readonly HttpAddress[];
   /** Of TCP listeners; undefined: plain text. */
   readonly tls: TlsServerOptions | undefined;
-  readonly transcode: Transcoder;
   /** By path: what is the same for everybody, and needs no credential. */
   readonly pages: ReadonlyMap<string, Page>;
   /** A fault of ours that no call stands for. */
@@ -48,9 +49,11 @@ export interface HttpServer {
   readonly replace: (material: TlsMaterial) => void;
   /** As bound: `127.0.0.1:8080`, `unix:///run/tollgate-http.sock`. */
   readonly bound: readonly string[];
+  /** From then on calls are answered; before it, they are told to come again. */
+  readonly serve: (front: Front) => void;
   /** Takes no more; answers under way go out with the word that the connection ends. */
   readonly drain: () => void;
-  /** Ends every connection. */
+  /** Ends every connection. Safe to call twice. */
   readonly close: () => Promise<void>;
 }
 
@@ -61,7 +64,8 @@ const TIMEOUT_CHECK_MS = SECOND_MS;
 
 /** Rejects with the Failure LISTEN_FAILED. */
 export async function openHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const app = makeApp(options);
+  let front = STARTING;
+  const app = makeApp(options, () => front);
   await app.ready();
   const servers: Server[] = [];
   const bound: string[] = [];
@@ -82,19 +86,25 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
         if (server instanceof TlsServer) server.setSecureContext(secureContextOptions(material));
       }
     },
+    serve(opened) {
+      front = opened;
+    },
     drain() {
       for (const server of servers) {
         server.close();
         server.closeIdleConnections();
       }
     },
-    async close() {
-      for (const server of servers) server.closeAllConnections();
+    close: once(async () => {
+      for (const server of servers) {
+        server.close();
+        server.closeAllConnections();
+      }
       await app.close();
       for (const address of options.addresses) {
         if (address.kind === 'unix') removeSocket(address.path);
       }
-    },
+    }),
   };
 }
 
@@ -148,14 +158,15 @@ function listen(server: Server, at: object, name: string): Promise<void> {
   });
 }
 
-function makeApp({ transcode, pages, onError }: HttpServerOptions): FastifyInstance {
+function makeApp({ pages, onError }: HttpServerOptions, front: () => Front): FastifyInstance {
   const app = Fastify({
     bodyLimit: limits.messageBytes,
     // Bodies are read by the contract, not by a schema.
     exposeHeadRoutes: false,
     // What its router cannot decode.
     frameworkErrors: (_error, request, reply) => {
-      void send(reply, refuse('malformed', `the path cannot be decoded: ${shown(request)}`));
+      const text = `the path cannot be decoded: ${request.url.slice(0, SHOWN_CHARS)}`;
+      void send(reply, front().refuse(pathOf(request), 'malformed', text));
     },
     // The path is matched by the routes of the contract, as it came.
     routerOptions: { maxParamLength: limits.httpHeaderBytes },
@@ -164,17 +175,18 @@ function makeApp({ transcode, pages, onError }: HttpServerOptions): FastifyInsta
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) =>
     done(null, body),
   );
-  app.setErrorHandler((error, _request, reply) => {
+  app.setErrorHandler((error, request, reply) => {
     const [fault, text] = faultOf(error);
     if (fault === 'internal') onError(error);
-    return send(reply, refuse(fault, text));
+    return send(reply, front().refuse(pathOf(request), fault, text));
   });
   app.setNotFoundHandler((request, reply) => {
-    return send(reply, refuse('no such path', `there is nothing at ${shown(request)}`));
+    const text = `there is nothing at ${request.url.slice(0, SHOWN_CHARS)}`;
+    return send(reply, front().refuse(pathOf(request), 'no such path', text));
   });
   app.route({
     method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    url: '/v1/*',
+    url: '/*',
     handler: async (request, reply) => send(reply, await compressed(request, await call(request))),
   });
   for (const [path, { contentType, body, headers }] of pages) {
@@ -184,12 +196,8 @@ function makeApp({ transcode, pages, onError }: HttpServerOptions): FastifyInsta
   return app;
 
   function call(request: FastifyRequest): Promise<HttpReply> {
-    const { url } = request;
-    const mark = url.indexOf('?');
-    return transcode({
-      verb: request.method,
-      path: mark < 0 ? url : url.slice(0, mark),
-      query: new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1)),
+    return front().answer({
+      ...pathOf(request),
       body: typeof request.body === 'string' ? request.body : '',
       header(name) {
         const value = request.headers[name];
@@ -201,8 +209,15 @@ function makeApp({ transcode, pages, onError }: HttpServerOptions): FastifyInsta
   }
 }
 
-function shown({ url }: FastifyRequest): string {
-  return url.slice(0, 200);
+const SHOWN_CHARS = 200;
+
+function pathOf({ method, url }: FastifyRequest) {
+  const mark = url.indexOf('?');
+  return {
+    verb: method,
+    path: mark < 0 ? url : url.slice(0, mark),
+    query: new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1)),
+  };
 }
 
 /** Of a Unix socket nobody has an address. */

@@ -7,8 +7,7 @@ import type { Session } from '../access/session.js';
 import { present } from '../base/assert.js';
 import { createFaults, type Faults, refuseFaults } from '../operations/parse.js';
 import { invalidField, Refusal } from '../operations/refusal.js';
-import { DENY_AS_ERROR, type Edge, noteDenied, recorderOf, saysState } from '../rpc/edge.js';
-import { perform } from '../rpc/rpc.js';
+import { DENY_AS_ERROR, type Edge, noteDenied, performDurably, recorderOf } from '../rpc/edge.js';
 import { everyRpc, type ListedRpc, type Rpcs } from '../rpc/rpcs.js';
 import type { RpcRecorder } from '../telemetry/rpc-metrics.js';
 import { type Bind, binderOf } from './bind.js';
@@ -17,7 +16,7 @@ import { type Headers, headersOf } from './call-headers.js';
 import { type Encode, encoderOf } from './json/encode.js';
 import { type Fault, type Problem, problemOf, problemOfFault } from './problem.js';
 import { type Reader, rawOf } from './raw-replies.js';
-import { openRoutes, variablesOf } from './routes.js';
+import { missedOf, openRoutes, variablesOf } from './routes.js';
 
 export interface HttpCall {
   readonly verb: string;
@@ -50,7 +49,7 @@ interface Route extends ListedRpc {
 
 export type Transcoder = (call: HttpCall) => Promise<HttpReply>;
 
-const JSON_TYPE = { 'content-type': 'application/json; charset=utf-8' };
+export const JSON_TYPE = { 'content-type': 'application/json; charset=utf-8' };
 /** Codes of google.rpc.Status. */
 const OK = 0;
 
@@ -64,19 +63,10 @@ export function openTranscoder(edge: Edge, rpcs: Rpcs, contract: FileRegistry): 
   }
   return async (call) => {
     const found = routes.find(call.verb, call.path);
-    switch (found.kind) {
-      case 'found':
-        return answer(edge, found.route, found.values, call);
-      case 'no such method': {
-        const allow = found.allowed.join(', ');
-        const refused = refuse('no such method', `${call.path} takes ${allow}`);
-        return { ...refused, headers: { ...refused.headers, allow } };
-      }
-      case 'malformed':
-        return refuse('malformed', 'the path holds a % that begins no character');
-      case 'no such path':
-        return refuse('no such path', `there is nothing at ${call.path.slice(0, 200)}`);
-    }
+    if (found.kind === 'found') return answer(edge, found.route, found.values, call);
+    const { fault, text, headers } = missedOf(found, call.path);
+    const refused = refuse(fault, text);
+    return { ...refused, headers: { ...refused.headers, ...headers } };
   };
 }
 
@@ -98,9 +88,7 @@ async function answer(
   values: readonly string[],
   call: HttpCall,
 ): Promise<HttpReply> {
-  const { clock, journal } = edge.core;
-  const synced = (after: number) =>
-    new Promise<void>((resolve) => journal.whenSynced(after, resolve));
+  const { clock } = edge.core;
   const startedMs = clock.monotonicMs();
   edge.openCalls++;
   let code = OK;
@@ -113,15 +101,13 @@ async function answer(
       certificate: call.certificate,
     });
     request = read(route, values, call);
-    const { reply, after } = await perform(route.rpc, session, request, call.source);
+    const reply = await performDurably(edge, route.rpc, session, request, call.source);
     const refusal = objection(edge, route, session, request, reply, call);
-    await synced(after);
     if (refusal !== undefined) throw refusal;
     return write(route, reply, call);
   } catch (error) {
     const orgId = request === undefined ? '' : route.rpc.org.read(request);
     noteDenied(edge, route.method, error, { session, source: call.source, orgId });
-    if (saysState(error)) await synced(journal.lastSequence());
     const problem = problemFor(edge, route.method, error);
     code = problem.body.code;
     return replyOf(problem);
@@ -140,7 +126,7 @@ function read(route: Route, values: readonly string[], call: HttpCall): object {
   return request;
 }
 
-function parseBody(text: string): unknown {
+export function parseBody(text: string): unknown {
   if (text === '') return undefined;
   try {
     return JSON.parse(text);
@@ -185,6 +171,6 @@ export function refuse(fault: Fault, message: string): HttpReply {
   return replyOf(problemOfFault(fault, message));
 }
 
-function replyOf({ status, headers, body }: Problem): HttpReply {
+export function replyOf({ status, headers, body }: Problem): HttpReply {
   return { status, headers: { ...JSON_TYPE, ...headers }, body: JSON.stringify(body) };
 }

@@ -1,21 +1,25 @@
-// gRPC and HTTP on their addresses, with the TLS that both share.
+// gRPC and HTTP on their addresses, with the TLS that both share. HTTP listens from the start and
+// says that it is not ready; gRPC listens when there is something to serve.
 
 import { openTlsFiles, type TlsFiles, type TlsFilesState } from '../access/tls-files.js';
 import type { TlsMaterial } from '../access/tls-material.js';
-import { type Address, openGrpcServer } from '../grpc/server.js';
+import type { Clock } from '../base/clock.js';
+import { type Address, type GrpcServer, openGrpcServer } from '../grpc/server.js';
 import { createTlsCredentials } from '../grpc/tls-credentials.js';
 import { readContract } from '../http/bindings.js';
 import { openDocsPage } from '../http/docs-page.js';
+import { openFront } from '../http/front.js';
 import { openHttpServer } from '../http/server.js';
-import { openTranscoder } from '../http/transcode.js';
 import type { Edge } from '../rpc/edge.js';
 import { openRpcs } from '../rpc/rpcs.js';
 
 export interface ListenersOptions {
-  readonly edge: Edge;
   readonly config: ListenersConfig;
+  readonly clock: Clock;
   /** Once per change of state. */
   readonly onTlsTrouble: (state: TlsFilesState, error: unknown) => void;
+  /** A fault of ours that no call stands for. */
+  readonly onError: (error: unknown) => void;
 }
 
 /** Of the configuration. */
@@ -34,73 +38,83 @@ export interface ListenersConfig {
     | undefined;
 }
 
-export interface Listeners {
+export interface Bound {
   readonly grpc: readonly string[];
   readonly http: readonly string[];
-  /** When the certificate in use ends; undefined without TLS. */
-  readonly notAfterMs: () => number | undefined;
-  /** Whether the TLS files as they are now cannot be used. */
-  readonly failing: () => boolean;
-  readonly setServing: (serving: 'SERVING' | 'NOT_SERVING') => void;
-  /** Waits for calls under way; resolves with the number of those that it then cut off. */
+}
+
+export interface Listeners {
+  /** From then on calls are answered. */
+  readonly serve: (edge: Edge) => Promise<Bound>;
+  /** Tells health watchers. */
+  readonly setServing: (serving: 'SERVING') => void;
+  /**
+   * Waits for calls under way; resolves with the number of those that it then cut off. Safe to call
+   * twice.
+   */
   readonly close: (deadlineMs: number) => Promise<number>;
 }
 
 export async function openListeners(options: ListenersOptions): Promise<Listeners> {
-  const { edge, config } = options;
+  const { config, onError } = options;
   const renewed: ((material: TlsMaterial) => void)[] = [];
   const files = await openFiles(options, (material) => {
     for (const renew of renewed) renew(material);
   });
   const required = config.tls?.clientAuth === 'required' ? 'on' : 'off';
   const tls = files && ({ material: files.current(), requireClientCertificate: required } as const);
-  const credentials = tls && createTlsCredentials(tls);
-  const rpcs = openRpcs();
-  const grpc = await openGrpcServer({
-    edge,
-    rpcs,
-    tls: credentials,
-    addresses: config.grpcListen,
-    reflection: config.reflection ? 'on' : 'off',
-    benchNoop: config.benchNoop ? 'on' : 'off',
-  });
   const http = await openHttpServer({
     tls,
     addresses: config.httpListen,
-    transcode: openTranscoder(edge, rpcs, readContract()),
     pages: openDocsPage().pages,
-    onError: (error) => edge.onError('HTTP', error),
+    onError,
   }).catch(async (error: unknown) => {
-    await grpc.close(0);
+    await files?.close();
     throw error;
   });
-  if (credentials !== undefined) {
-    renewed.push(credentials.replace, http.replace);
-    // What came while the listeners were opened.
-    if (files !== undefined) for (const renew of renewed) renew(files.current());
+  renewed.push(http.replace);
+  let grpc: GrpcServer | undefined;
+  let closing: Promise<number> | undefined;
+
+  async function closeAll(deadlineMs: number): Promise<number> {
+    grpc?.setServing('NOT_SERVING');
+    http.drain();
+    const cutOff = (await grpc?.close(deadlineMs)) ?? 0;
+    await http.close();
+    await files?.close();
+    return cutOff;
   }
+
   return {
-    grpc: grpc.bound,
-    http: http.bound,
-    notAfterMs: () => files?.notAfterMs(),
-    failing: () => files?.failing() ?? false,
-    setServing: grpc.setServing,
-    async close(deadlineMs) {
-      grpc.setServing('NOT_SERVING');
-      http.drain();
-      const cutOff = await grpc.close(deadlineMs);
-      await http.close();
-      await files?.close();
-      return cutOff;
+    async serve(edge) {
+      const rpcs = openRpcs();
+      // What came while the journal was replayed is in it.
+      const credentials =
+        tls && files && createTlsCredentials({ ...tls, material: files.current() });
+      if (credentials !== undefined) renewed.push(credentials.replace);
+      grpc = await openGrpcServer({
+        edge,
+        rpcs,
+        tls: credentials,
+        addresses: config.grpcListen,
+        reflection: config.reflection ? 'on' : 'off',
+        benchNoop: config.benchNoop ? 'on' : 'off',
+      });
+      http.serve(openFront({ edge, rpcs, contract: readContract(), payments: 'simulated' }));
+      return { grpc: grpc.bound, http: http.bound };
+    },
+    setServing: (serving) => grpc?.setServing(serving),
+    close(deadlineMs) {
+      closing ??= closeAll(deadlineMs);
+      return closing;
     },
   };
 }
 
-function openFiles(
-  { edge, config, onTlsTrouble }: ListenersOptions,
+async function openFiles(
+  { config, clock, onTlsTrouble }: ListenersOptions,
   onReload: (material: TlsMaterial) => void,
-): Promise<TlsFiles> | undefined {
+): Promise<TlsFiles | undefined> {
   if (config.tls === undefined) return undefined;
-  const { clock } = edge.core;
   return openTlsFiles({ ...config.tls, clock, onReload, onTrouble: onTlsTrouble });
 }

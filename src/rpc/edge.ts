@@ -2,10 +2,11 @@
 
 import type { Gate } from '../access/gate.js';
 import type { Session } from '../access/session.js';
+import type { Sequence } from '../base/units.js';
 import type { Core } from '../operations/core.js';
 import { Refusal, type RefusalStatus } from '../operations/refusal.js';
 import type { RpcRecorder } from '../telemetry/rpc-metrics.js';
-import type { Rpc } from './rpc.js';
+import { type Admitted, perform, type Rpc } from './rpc.js';
 
 export interface Edge {
   readonly core: Core;
@@ -30,6 +31,26 @@ export function recorderOf(edge: Edge, method: string, { kind }: { readonly kind
 }
 
 type Kind = Rpc<never, never>['kind'];
+
+/** Performs a call, and waits until what its reply or its refusal says is durable. */
+export async function performDurably<Request, Reply>(
+  { core: { journal } }: Edge,
+  rpc: Rpc<Request, Reply>,
+  session: Admitted,
+  request: Request,
+  source: string,
+): Promise<Reply> {
+  const synced = (after: Sequence) =>
+    new Promise<void>((resolve) => journal.whenSynced(after, resolve));
+  try {
+    const { reply, after } = await perform(rpc, session, request, source);
+    await synced(after);
+    return reply;
+  } catch (error) {
+    if (saysState(error)) await synced(journal.lastSequence());
+    throw error;
+  }
+}
 
 const OF_STATE: ReadonlySet<RefusalStatus> = new Set([
   'ALREADY_EXISTS',

@@ -46,13 +46,16 @@ export interface Rpc<Request, Reply> extends Access<Request> {
   readonly denial?: (core: Core, request: Request, reply: Reply) => Refusal | undefined;
 }
 
+/** What a call needs of its session. */
+export type Admitted = Pick<Session, 'principal' | 'core' | 'bucket'>;
+
 /**
  * One call, from `source`. Throws, or rejects with, the refusal; the reply waits for what it
  * depends on.
  */
 export function perform<Request, Reply>(
   rpc: Rpc<Request, Reply>,
-  { principal, core, bucket }: Session,
+  { principal, core, bucket }: Admitted,
   request: Request,
   source: string,
 ): Answer<Reply> | Promise<Answer<Reply>> {

@@ -122,7 +122,6 @@ describe.skipIf(opensslAbsent)(`TLS${opensslNote}`, () => {
       tls: { material: server, requireClientCertificate: 'off' },
       addresses: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
       pages: new Map(),
-      transcode: async () => ({ status: 204, headers: {}, body: '' }),
       onError: (error) => {
         throw error;
       },
