@@ -50,15 +50,24 @@ export async function main(argv: readonly string[], _io: unknown): Promise<numbe
 }
 `;
 
+const COPIED = [
+  'package.json',
+  'tsconfig.json',
+  'tsconfig.client.json',
+  'scripts/build.mjs',
+  'src/launcher.cts',
+];
+
 beforeAll(() => {
-  for (const folder of ['src', 'scripts', 'generated']) mkdirSync(join(PROJECT, folder));
-  for (const file of ['package.json', 'tsconfig.json', 'scripts/build.mjs', 'src/launcher.cts']) {
-    copyFileSync(join(ROOT, file), join(PROJECT, file));
+  for (const folder of ['src', 'src/client', 'scripts', 'generated']) {
+    mkdirSync(join(PROJECT, folder));
   }
+  for (const file of COPIED) copyFileSync(join(ROOT, file), join(PROJECT, file));
   symlinkSync(join(ROOT, 'node_modules'), join(PROJECT, 'node_modules'));
   writeFileSync(join(PROJECT, 'generated', 'descriptors.binpb'), 'descriptors');
   writeFileSync(join(PROJECT, 'generated', 'openapi.json'), 'document');
   writeFileSync(join(PROJECT, 'src', 'main.ts'), STUB);
+  writeFileSync(join(PROJECT, 'src', 'client', 'client.ts'), 'export const client = 1;\n');
   build();
 });
 
@@ -95,6 +104,7 @@ test('the build writes an executable, its module types and the files that it rea
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   expect(JSON.parse(dist('package.json'))).toEqual({ type: 'commonjs' });
   expect(JSON.parse(dist('esm/package.json'))).toEqual({ type: 'module', version });
+  expect(dist('types/src/client/client.d.ts')).toContain('client');
   expect(dist('esm/generated/descriptors.binpb')).toBe('descriptors');
   expect(dist('esm/generated/openapi.json')).toBe('document');
   expect(dist('esm/assets/swagger-ui/swagger-ui-bundle.js')).toContain('SwaggerUIBundle');
