@@ -69,6 +69,7 @@ bench: build ## Measure, about 7 minutes (ARGS=--smoke: half a minute)
 	@cp generated/descriptors.binpb dist/bench-esm/generated/
 	node dist/bench-esm/test/bench/bench.js $(ARGS)
 	node dist/bench-esm/test/bench/client.js $(filter --smoke,$(ARGS))
+	node dist/bench-esm/test/bench/access.js $(filter --smoke,$(ARGS))
 	node dist/bench-esm/test/bench/billing.js $(filter --smoke,$(ARGS))
 
 faults: build ## Run the fault tests: kills, torn writes, full disks

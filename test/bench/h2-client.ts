@@ -10,6 +10,7 @@ export interface H2ClientOptions {
   readonly address: string;
   /** `/package.Service/Method`. */
   readonly method: string;
+  readonly authorization?: string;
   readonly connections: number;
   /** A connection is replaced when its stream ids reach this. */
   readonly streamIdMax?: number;
@@ -40,9 +41,10 @@ export async function openH2Client(options: H2ClientOptions): Promise<H2Client> 
   }
 
   function open(): Promise<H2Connection> {
-    const { address, method } = options;
+    const { address, method, authorization } = options;
     const streamIdMax = options.streamIdMax ?? protocolDefault.streamIdMax;
-    return openH2Connection({ address, method, streamIdMax, failed });
+    const optional = authorization === undefined ? {} : { authorization };
+    return openH2Connection({ address, method, streamIdMax, failed, ...optional });
   }
 
   function failed(error: Error): void {

@@ -23,6 +23,8 @@ export interface ConnectionOptions {
   readonly address: string;
   /** `/package.Service/Method`. */
   readonly method: string;
+  /** Of every call; absent: none. */
+  readonly authorization?: string;
   /** The connection retires when its ids reach this. */
   readonly streamIdMax: number;
   /** Called once; nothing on this connection is answered any more. */
@@ -61,7 +63,7 @@ export function openH2Connection(options: ConnectionOptions): Promise<H2Connecti
 
 function startConnection(options: ConnectionOptions, ready: (it: H2Connection) => void): void {
   const { address } = options;
-  const headers = encodeRequestHeaders(options.method, authorityOf(address));
+  const headers = encodeRequestHeaders(options.method, authorityOf(address), options.authorization);
   const hpack = createHpackDecoder(protocolDefault.headerTableBytes);
   const open = new Map<number, H2Stream>();
   let streamWindowBytes: number = protocolDefault.windowBytes;

@@ -26,7 +26,12 @@ export interface HpackDecoder {
   decode(bytes: Buffer, start: number, end: number): ReplyHeaders;
 }
 
-export function encodeRequestHeaders(path: string, authority: string): RequestHeaders {
+/** `authorization` '' for none. */
+export function encodeRequestHeaders(
+  path: string,
+  authority: string,
+  authorization = '',
+): RequestHeaders {
   // :method POST and :scheme http stand in the static table as they are.
   const constant = [0x83, 0x86];
   const fields: [nameIndex: number, name: string, value: string][] = [
@@ -36,6 +41,7 @@ export function encodeRequestHeaders(path: string, authority: string): RequestHe
     [58, 'user-agent', 'tollgate-bench'],
     [0, 'te', 'trailers'],
   ];
+  if (authorization !== '') fields.push([23, 'authorization', authorization]);
   const inserted = fields.flatMap(([nameIndex, name, value]) => [
     0x40 | nameIndex,
     ...(nameIndex === 0 ? plainText(name) : []),
@@ -53,8 +59,12 @@ export function encodeRequestHeaders(path: string, authority: string): RequestHe
 
 function plainText(text: string): number[] {
   const bytes = Buffer.from(text, 'latin1');
-  if (bytes.length > 126) throw new Error(`header text too long for the bench client: ${text}`);
-  return [bytes.length, ...bytes];
+  // RFC 7541, section 5.1, with a prefix of 7 bits; two bytes more are enough for 16 KiB.
+  if (bytes.length < 127) return [bytes.length, ...bytes];
+  const rest = bytes.length - 127;
+  if (rest >= 2 ** 14) throw new Error(`header text too long for the bench client: ${text}`);
+  const length = rest < 128 ? [rest] : [0x80 | (rest & 0x7f), rest >> 7];
+  return [0x7f, ...length, ...bytes];
 }
 
 interface Field {

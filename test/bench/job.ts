@@ -10,6 +10,8 @@ export const loadJob = z.strictObject({
   address: z.string().regex(/^(\/.+|.+:\d+)$/),
   /** `/package.Service/Method`. */
   method: z.string().startsWith('/'),
+  /** Of every call: `Bearer tg_…`. */
+  authorization: z.string().max(8192).optional(),
   /** `unary`: one call per message. `stream`: one bidi stream per connection. */
   kind: z.enum(['unary', 'stream']),
   /** Calls under way, or events sent and not acknowledged, over all connections. */

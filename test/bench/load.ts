@@ -65,7 +65,10 @@ async function run(job: LoadJob): Promise<LoadResult> {
 }
 
 function openClient(job: LoadJob, failed: (error: Error) => void): Promise<H2Client> {
-  const { address, method, connections, streamIdMax } = job;
-  const optional = streamIdMax === undefined ? {} : { streamIdMax };
+  const { address, method, connections, streamIdMax, authorization } = job;
+  const optional = {
+    ...(streamIdMax === undefined ? {} : { streamIdMax }),
+    ...(authorization === undefined ? {} : { authorization }),
+  };
   return openH2Client({ address, method, connections, failed, ...optional });
 }

@@ -13,6 +13,8 @@ export interface ServerProcess {
   readonly pid: number;
   /** For the load process: `host:port`. */
   readonly address: string;
+  /** Of HTTP: `host:port`. */
+  readonly http: string;
   /** The end of what it printed. */
   logTail(): string;
   close(): Promise<void>;
@@ -24,7 +26,10 @@ const POLL_MS = 20;
 const LOG_TAIL_CHARS = 2000;
 
 /** On an empty data directory of its own, with the settings of a normal start. */
-export async function openServer(directory: string): Promise<ServerProcess> {
+export async function openServer(
+  directory: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<ServerProcess> {
   const dataDirectory = join(directory, 'data');
   mkdirSync(dataDirectory, { recursive: true });
   const logPath = join(directory, 'server.log');
@@ -41,6 +46,7 @@ export async function openServer(directory: string): Promise<ServerProcess> {
       TOLLGATE_GRPC_LISTEN: '127.0.0.1:0',
       TOLLGATE_OPS_LISTEN: '127.0.0.1:0',
       TOLLGATE_HTTP_LISTEN: '127.0.0.1:0',
+      ...settings,
     },
   });
   closeSync(log);
@@ -51,7 +57,8 @@ export async function openServer(directory: string): Promise<ServerProcess> {
     const addresses = readAddresses(join(dataDirectory, 'addresses.json'));
     if (addresses !== undefined) {
       const [address] = addresses.grpc;
-      return { pid: addresses.pid, address, logTail, close: () => stop(child, life) };
+      const [http] = addresses.http;
+      return { pid: addresses.pid, address, http, logTail, close: () => stop(child, life) };
     }
     if (life.ended || performance.now() > deadlineMs) {
       await stop(child, life);
@@ -69,7 +76,7 @@ export async function openNoopHttp2(): Promise<ServerProcess> {
   const line = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
   if (line.done === true) throw new Error('the node:http2 no-op does not serve');
   const { pid, address } = noopLine.parse(JSON.parse(line.value));
-  return { pid, address, logTail: () => '', close: () => stop(child, life) };
+  return { pid, address, http: '', logTail: () => '', close: () => stop(child, life) };
 }
 
 const noopLine = z.object({ pid: z.int(), address: z.string() });
@@ -80,7 +87,8 @@ function serverCommand(): [string, ...string[]] {
   return z.tuple([z.string()], z.string()).parse(JSON.parse(text));
 }
 
-const addressesFile = z.object({ pid: z.int(), grpc: z.tuple([z.string()], z.string()) });
+const listed = z.tuple([z.string()], z.string());
+const addressesFile = z.object({ pid: z.int(), grpc: listed, http: listed });
 
 function readAddresses(path: string): z.output<typeof addressesFile> | undefined {
   let text: string;
