@@ -159,7 +159,7 @@ async function voidDraft(rpcs: Rpcs, call: AliasCall): Promise<AliasReply> {
   const fields = call.body === undefined ? {} : fieldsOf(call.body);
   const reason = textIn(fields, 'reason') || reasonIn(fields) || 'voided as a draft';
   if (isDraftOfNothing(await readInvoice(rpcs, call))) return conflict(NOTHING_DUE);
-  const requestId = `void.${invoiceId}`.slice(0, limits.eventIdChars);
+  const requestId = `void.${invoiceId}`;
   await call.perform(
     finalizeInvoice,
     message(FinalizeInvoiceRequest, { orgId, invoiceId, requestId }),

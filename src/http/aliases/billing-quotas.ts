@@ -65,7 +65,7 @@ export function billingQuotas(rpcs: Rpcs): readonly Alias[] {
  */
 async function putOverrides(subscriptions: Subscriptions, call: AliasCall): Promise<AliasReply> {
   const [orgId = ''] = call.values;
-  const given = Array.isArray(call.body) ? call.body : listIn(fieldsOf(call.body), 'overrides');
+  const given = givenIn(call.body);
   const { quotas } = await effectiveOf(subscriptions, call);
   const overrides = given.map((each: unknown, i) => {
     const fields = fieldsOf(each, `overrides[${i}]`);
@@ -85,6 +85,13 @@ async function putOverrides(subscriptions: Subscriptions, call: AliasCall): Prom
     await call.perform(subscriptions.putQuotaOverride, request);
   }
   return ok(await overridesOf(subscriptions, call));
+}
+
+/** A list, the same under its name, or one alone. */
+function givenIn(body: unknown): readonly unknown[] {
+  if (Array.isArray(body)) return body;
+  const fields = fieldsOf(body);
+  return fields['overrides'] === undefined ? [fields] : listIn(fields, 'overrides');
 }
 
 /** The one that decides: an override stands for its meter, window and scope. */

@@ -36,15 +36,27 @@ export function wholeIn(fields: Fields, name: string): number | undefined {
   throw invalidField(name, 'must be a whole number');
 }
 
-/** A number, or a decimal as text, as the decimal text of the contract, which checks it. */
+/** What a double keeps of any decimal. */
+const DIGITS_MAX = 15;
+
+/**
+ * A number, or a decimal as text, as the decimal text of the contract, which checks it. A number
+ * with more digits than JSON's parser kept could be another one than was sent.
+ */
 export function decimalIn(fields: Fields, name: string): string | undefined {
   const value = fields[name] ?? undefined;
   if (value === undefined || typeof value === 'string') return value;
   // JSON has numbers like 1e999, which are infinite.
-  if (typeof value === 'number' && Number.isFinite(value)) {
-    return formatDecimal(decimalFromDouble(value));
+  if (typeof value !== 'number' || !Number.isFinite(value)) {
+    throw invalidField(name, 'must be a number');
   }
-  throw invalidField(name, 'must be a number');
+  const text = formatDecimal(decimalFromDouble(value));
+  if (significant(text) <= DIGITS_MAX) return text;
+  throw invalidField(name, `has more than ${DIGITS_MAX} digits: send it as text`);
+}
+
+function significant(text: string): number {
+  return text.replace(/[-.]/g, '').replace(/^0+|0+$/g, '').length;
 }
 
 /** The same, of which at least one is asked for; 1 where it is absent. */

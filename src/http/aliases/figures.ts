@@ -6,10 +6,13 @@ import {
   add,
   type Decimal,
   formatDecimal,
+  formatUnits,
   parseDecimal,
+  powerOfTen,
   roundHalfAway,
   ZERO,
 } from '../../base/decimal.js';
+import { ratioOf, roundFraction } from '../../base/fraction.js';
 import { minorDigits } from '../../domain/pricing/money.js';
 import { limits } from '../../limits.js';
 
@@ -56,8 +59,13 @@ function toDecimal(text: string): Decimal {
   return value;
 }
 
+/** More than a double has. */
+const RATE_DECIMALS = 24;
+
 /** A price for so many units as the price of one; null where tiers say it. */
 export function rateOf(unitPrice: string, per: string): number | null {
   if (unitPrice === '') return null;
-  return per === '' || per === '1' ? Number(unitPrice) : Number(unitPrice) / Number(per);
+  const [price, size] = [toDecimal(unitPrice), toDecimal(per === '' ? '1' : per)];
+  const rate = ratioOf(price.units * powerOfTen(size.scale), size.units * powerOfTen(price.scale));
+  return Number(formatUnits(roundFraction(rate, RATE_DECIMALS), RATE_DECIMALS));
 }

@@ -101,7 +101,7 @@ describe('overrides', () => {
 
   test('keep what is not said anew, and null takes the limit away', async () => {
     const acme = org();
-    await put(at(acme, OVERRIDES), [{ quota_key: 'agents', enforcement_mode: 'SOFT' }]);
+    await put(at(acme, OVERRIDES), { quota_key: 'agents', enforcement_mode: 'SOFT' });
     expect((await get(at(acme, OVERRIDES))).json).toMatchObject([
       { quota_key: 'agents', quota_limit: 10, enforcement_mode: 'SOFT' },
     ]);
@@ -114,7 +114,8 @@ describe('overrides', () => {
   test.each([
     ['no body at all', { overrides: 7 }],
     ['no key', [{ quota_limit: 1 }]],
-    ['an unlimited one that is new and says nothing', [{ quota_key: 'gateways' }]],
+    ['another name', { quotas: [{ quota_key: 'users', quota_limit: 1 }] }],
+    ['one that is new and has no limit', [{ quota_key: 'gateways' }]],
     [
       'one of two',
       [

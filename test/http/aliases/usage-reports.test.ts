@@ -43,6 +43,15 @@ describe('a report', () => {
     expect(events[0].dimensions).toEqual({ service: 'marketplace', usage_type: 'wpk_upload' });
   });
 
+  test('is exact, as a number or as text', async () => {
+    const acme = org();
+    for (const quantity of [0.1, 0.2, 1e-6, 1e12, '1000000000.123456']) {
+      expect((await post('/usage/report', upload(acme, { quantity }))).status).toBe(200);
+    }
+    const { totals } = await cold(now(), 'Metering', 'GetUsage', { org_id: acme });
+    expect(totals[0].quantity).toBe('1001000000000.423457');
+  });
+
   test('two at the same time both count, and one that is repeated with a key does not', async () => {
     const acme = org();
     const body = upload(acme, { timestamp: NOW_SECONDS });
@@ -71,6 +80,7 @@ describe('a report', () => {
     ['no number', { quantity: 'NaN' }, 'quantity'],
     ['no quantity', { quantity: null }, 'quantity'],
     ['too many digits', { quantity: 1e-7 }, 'quantity'],
+    ['more digits than a double has', { quantity: 2 ** 53 }, 'as text'],
     ['no service', { service: '' }, 'service'],
     ['a usage type that is none', { usage_type: 7 }, 'usage_type'],
     ['a time that is none', { timestamp: 'now' }, 'timestamp'],
