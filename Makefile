@@ -63,7 +63,7 @@ test-billing: build ## Run the billing tests, one line per test: prices, ledger,
 	$(BIN)/vitest run --reporter=verbose --reporter=json --outputFile.json="$$report" \
 	  $(BILLING_TESTS) $(ARGS) $(if $(ARGS),,&& node scripts/all-ran.mjs "$$report" $(BILLING_TESTS))
 
-bench: build ## Measure, about 7 minutes (ARGS=--smoke: half a minute)
+bench: build ## Measure, about 9 minutes (ARGS=--smoke: half a minute)
 	$(BIN)/tsc -p test/bench
 	@echo '{"type":"module","version":"0.0.0-bench"}' > dist/bench-esm/package.json
 	@cp generated/descriptors.binpb dist/bench-esm/generated/

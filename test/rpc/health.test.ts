@@ -130,7 +130,7 @@ describe('server reflection', () => {
       const reply = await reflect(version, { list_services: '' });
       const names = reply.list_services_response?.service.map(({ name }) => name) ?? [];
       const own = [
-        ...['Admin', 'Catalog', 'Correction', 'Invoice', 'Metering', 'Notification'],
+        ...['Access', 'Admin', 'Catalog', 'Correction', 'Invoice', 'Metering', 'Notification'],
         ...['Organization', 'Subscription'],
       ];
       const expected = own.map((name) => `tollgate.v1.${name}Service`);
