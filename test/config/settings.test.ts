@@ -1,6 +1,6 @@
 // One bad configuration per rule of a setting, and what is said about it, word for word.
 
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type GivenConfig, problemsOf } from './given.js';
 
 const LOOPBACK =
@@ -213,4 +213,23 @@ test('every problem of every source is named in one run', () => {
     'catalogue.default_plan',
     'catalogue.meters',
   ]);
+});
+
+describe('an address that others reach', () => {
+  const listen = ['--grpc-listen', '0.0.0.0:50051', '--http-listen', '[::]:8080'];
+  const PLAIN_WHILE_OFF = 'may be loopback and Unix sockets only while auth is off';
+
+  test('is listened on with TLS, or where plain text is meant', () => {
+    const tls = ['--tls-cert-file', '/tls/tls.crt', '--tls-key-file', '/tls/tls.key'];
+    expect(problemsOf({ argv: [...listen, ...tls] })).toEqual([]);
+    expect(problemsOf({ argv: [...listen, '--insecure', 'true'] })).toEqual([]);
+  });
+
+  test('is refused while nobody has to say who they are, whatever else is set', () => {
+    const problems = problemsOf({ argv: [...listen, '--insecure', 'true', '--auth', 'off'] });
+    expect(problems.map((problem) => problem.replace(/^.*": /, ''))).toEqual([
+      PLAIN_WHILE_OFF,
+      PLAIN_WHILE_OFF,
+    ]);
+  });
 });
