@@ -66,7 +66,7 @@ test-billing: build ## Run the billing tests, one line per test: prices, ledger,
 bench: build ## Measure, about 9 minutes (ARGS=--smoke: half a minute)
 	$(BIN)/tsc -p test/bench
 	@echo '{"type":"module","version":"0.0.0-bench"}' > dist/bench-esm/package.json
-	@cp generated/descriptors.binpb generated/openapi.json dist/bench-esm/generated/
+	@cp generated/*.binpb generated/openapi.json dist/bench-esm/generated/
 	node dist/bench-esm/test/bench/bench.js $(ARGS)
 	node dist/bench-esm/test/bench/client.js $(filter --smoke,$(ARGS))
 	node dist/bench-esm/test/bench/access.js $(filter --smoke,$(ARGS))

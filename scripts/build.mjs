@@ -31,6 +31,7 @@ try {
 // The descriptors and the OpenAPI document are read beside the generated code, here as in the
 // sources; what the docs page loads is read from its package there, which only a build needs.
 copy(join(root, 'generated'), join(dist, 'esm', 'generated'), [
+  'contract.binpb',
   'descriptors.binpb',
   'openapi.json',
 ]);

@@ -16,7 +16,10 @@ const env = { ...process.env, PATH: [dirname(process.execPath), process.env.PATH
 mkdirSync(generated, { recursive: true });
 buf('generate');
 // A plain FileDescriptorSet of every file with its imports, comments included.
-buf('build', '--as-file-descriptor-set', '-o', 'generated/descriptors.binpb');
+const set = ['build', '--as-file-descriptor-set', '-o'];
+buf(...set, 'generated/descriptors.binpb');
+// The same without comments, a fifth of it: what a start reads.
+buf(...set, 'generated/contract.binpb', '--exclude-source-info');
 await writeOpenApi();
 
 function buf(...args) {

@@ -9,6 +9,7 @@ import { openIdSource } from './base/ids.js';
 import { MINUTE_MS, type MonotonicMs } from './base/units.js';
 import type { Config } from './config.js';
 import { rememberingInterval } from './domain/metering/calendar.js';
+import { type FileRegistry, readContract } from './http/bindings.js';
 import { type Files, realFiles } from './journal/files.js';
 import { type Lock, takeLock } from './journal/lock.js';
 import { openEmbeddedLedger } from './ledger/embedded.js';
@@ -63,6 +64,8 @@ export interface ServiceOptions {
   /** For tests: another disk, another clock. */
   readonly files?: Files;
   readonly clock?: Clock;
+  /** For tests, which start often: read before. */
+  readonly contract?: FileRegistry;
   /** The state can no longer be trusted: nothing may be answered after it. */
   readonly onFatal: (error: Error) => void;
 }
@@ -96,6 +99,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     const sources = openCredentialSources(log);
     const listeners = await openListeners({
       config,
+      contract: options.contract ?? readContract(),
       clock,
       onTlsTrouble: sources.onTls,
       onError: (error) => callFailed(options, 'HTTP', error),

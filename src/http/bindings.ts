@@ -13,6 +13,8 @@ import {
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { assert, present } from '../base/assert.js';
 
+export type { FileRegistry };
+
 export const VERBS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 export type HttpVerb = (typeof VERBS)[number];
 
@@ -28,7 +30,7 @@ export interface Binding {
 }
 
 const PACKAGE = 'tollgate.v1.';
-const IMAGE = new URL('../../generated/descriptors.binpb', import.meta.url);
+const IMAGE = new URL('../../generated/contract.binpb', import.meta.url);
 
 export function readContract(): FileRegistry {
   return createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(IMAGE)));

@@ -6,7 +6,7 @@ import type { TlsMaterial } from '../access/tls-material.js';
 import type { Clock } from '../base/clock.js';
 import { type Address, type GrpcServer, openGrpcServer } from '../grpc/server.js';
 import { createTlsCredentials } from '../grpc/tls-credentials.js';
-import { readContract } from '../http/bindings.js';
+import type { FileRegistry } from '../http/bindings.js';
 import { openDocsPage } from '../http/docs-page.js';
 import { openFront } from '../http/front.js';
 import { openHttpServer } from '../http/server.js';
@@ -14,6 +14,7 @@ import type { Edge } from '../rpc/edge.js';
 import { openRpcs } from '../rpc/rpcs.js';
 
 export interface ListenersOptions {
+  readonly contract: FileRegistry;
   readonly config: ListenersConfig;
   readonly clock: Clock;
   /** Once per change of state. */
@@ -56,7 +57,7 @@ export interface Listeners {
 }
 
 export async function openListeners(options: ListenersOptions): Promise<Listeners> {
-  const { config, onError } = options;
+  const { config, contract, onError } = options;
   const renewed: ((material: TlsMaterial) => void)[] = [];
   const files = await openFiles(options, (material) => {
     for (const renew of renewed) renew(material);
@@ -100,7 +101,7 @@ export async function openListeners(options: ListenersOptions): Promise<Listener
         reflection: config.reflection ? 'on' : 'off',
         benchNoop: config.benchNoop ? 'on' : 'off',
       });
-      http.serve(openFront({ edge, rpcs, contract: readContract(), payments: 'simulated' }));
+      http.serve(openFront({ edge, rpcs, contract, payments: 'simulated' }));
       return { grpc: grpc.bound, http: http.bound };
     },
     setServing: (serving) => grpc?.setServing(serving),

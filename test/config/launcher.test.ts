@@ -64,6 +64,7 @@ beforeAll(() => {
   }
   for (const file of COPIED) copyFileSync(join(ROOT, file), join(PROJECT, file));
   symlinkSync(join(ROOT, 'node_modules'), join(PROJECT, 'node_modules'));
+  writeFileSync(join(PROJECT, 'generated', 'contract.binpb'), 'contract');
   writeFileSync(join(PROJECT, 'generated', 'descriptors.binpb'), 'descriptors');
   writeFileSync(join(PROJECT, 'generated', 'openapi.json'), 'document');
   writeFileSync(join(PROJECT, 'src', 'main.ts'), STUB);

@@ -10,10 +10,13 @@ import {
 } from '../../generated/ts/tollgate/v1/metering_service.js';
 import type { Clock } from '../../src/base/clock.js';
 import { type Config, loadConfig } from '../../src/config.js';
+import { readContract } from '../../src/http/bindings.js';
 import type { Files } from '../../src/journal/files.js';
 import type { Core } from '../../src/operations/core.js';
 import { openService, type Service } from '../../src/service.js';
 import { openLog } from '../../src/telemetry/log.js';
+
+const contract = readContract();
 
 export interface StartOptions {
   /** YAML, with or without `server:`; undefined: the example catalogue. */
@@ -54,6 +57,7 @@ export async function start(options: StartOptions = {}): Promise<Running> {
     destination: { write: (line: string) => logLines.push(line) },
   });
   const service = await openService({
+    contract,
     config: configFor(directory, options),
     log,
     ...(options.clock === undefined ? {} : { clock: options.clock }),
