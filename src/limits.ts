@@ -198,6 +198,10 @@ export const limits = {
 
   // HTTP server.
   httpConnections: 1024,
+  /** Requests of one connection that are not answered yet; callers that pipeline are few. */
+  httpPipelined: 16,
+  /** Of all bodies under way together: 16 of the largest, or as many small ones as connections. */
+  httpBodiesBytes: 64 * 1024 * 1024,
   httpHeaderBytes: 16 * 1024,
   /** Longer than a usual proxy keeps one, so that it does not meet one that just ended. */
   httpKeepAliveMs: 75 * SECOND_MS,
@@ -207,6 +211,7 @@ assert(limits.idRetentionMs >= limits.eventPastMs + DAY_MS, 'ids outlive the lat
 assert(limits.batchBytes > limits.messageBytes, 'one command fits one batch');
 assert(limits.messageBytes > 2 * limits.catalogueObjectBytes, 'an object fits twice');
 assert(limits.segmentBytes > 2 * limits.batchBytes, 'a batch fits a segment');
+assert(limits.httpBodiesBytes >= 2 * limits.messageBytes, 'one body does not end the others');
 assert(limits.pendingBytes >= 2 * limits.batchBytes, 'one batch collects while one is written');
 assert(
   limits.keySetTimeoutMs < limits.keySetRefetchMs,

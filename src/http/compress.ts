@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { HttpReply } from './transcode.js';
 
-const compress = promisify(gzip);
+const compress: (body: string | Buffer) => Promise<Buffer> = promisify(gzip);
 /** A packet: below it nothing is gained. */
 const BYTES_MIN = 1400;
 const TAKES_GZIP = /(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$)))?/i;
@@ -13,6 +13,7 @@ const REFUSES_GZIP = /(?:^|,)\s*gzip\s*;\s*q=0(?:\.0*)?\s*(?:,|$)/i;
 export async function compressed(
   request: { readonly headers: { readonly 'accept-encoding'?: string | string[] | undefined } },
   reply: HttpReply,
+  pack = () => compress(reply.body),
 ): Promise<HttpReply> {
   const { body, headers } = reply;
   if (body.length < BYTES_MIN) return reply;
@@ -22,6 +23,15 @@ export async function compressed(
   return {
     ...reply,
     headers: { ...vary, 'content-encoding': 'gzip' },
-    body: await compress(body),
+    body: await pack(),
+  };
+}
+
+/** Of a body that is the same for everybody: strangers cannot have it packed again and again. */
+export function packedOnce(body: Buffer): () => Promise<Buffer> {
+  let packed: Promise<Buffer> | undefined;
+  return () => {
+    packed ??= compress(body);
+    return packed;
   };
 }

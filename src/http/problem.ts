@@ -93,6 +93,8 @@ export type Fault =
   | 'not JSON'
   | 'malformed'
   | 'timed out'
+  | 'headers too large'
+  | 'overloaded'
   | 'internal';
 
 export function problemOfFault(fault: Fault, message: string): Problem {
@@ -114,6 +116,10 @@ function rowOf(fault: Fault): Row & { readonly reason: string } {
       return { http: 400, code: 3, reason: 'REQUEST_MALFORMED' };
     case 'timed out':
       return { http: 408, code: 4, reason: 'REQUEST_TIMED_OUT' };
+    case 'headers too large':
+      return { http: 431, code: 3, reason: 'HEADERS_TOO_LARGE' };
+    case 'overloaded':
+      return { http: 503, code: 14, reason: 'OVERLOADED' };
     case 'internal':
       return { http: 500, code: 13, reason: 'INTERNAL' };
     default:

@@ -19,11 +19,14 @@ import { SECOND_MS } from '../base/units.js';
 import { sansOfSocket } from '../grpc/peer-sans.js';
 import { prepareSocket, removeSocket, SOCKET_MODE } from '../grpc/unix-socket.js';
 import { limits } from '../limits.js';
-import { compressed } from './compress.js';
+import { compressed, packedOnce } from './compress.js';
+import { type Connections, openConnections } from './connections.js';
 import type { Page } from './docs-page.js';
 import { type Front, STARTING } from './front.js';
 import type { Fault } from './problem.js';
+import { BodyRefused, openBodies } from './read-body.js';
 import type { HttpReply } from './transcode.js';
+import { answerUnheard } from './unheard.js';
 
 export type HttpAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
@@ -65,13 +68,14 @@ const TIMEOUT_CHECK_MS = SECOND_MS;
 /** Rejects with the Failure LISTEN_FAILED. */
 export async function openHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   let front = STARTING;
-  const app = makeApp(options, () => front);
+  const connections = openConnections();
+  const app = makeApp(options, connections, () => front);
   await app.ready();
   const servers: Server[] = [];
   const bound: string[] = [];
   try {
     for (const address of options.addresses) {
-      const server = makeServer(app, address.kind === 'tcp' ? options.tls : undefined);
+      const server = makeServer(app, connections, address.kind === 'tcp' ? options.tls : undefined);
       servers.push(server);
       bound.push(await bind(server, address));
     }
@@ -116,12 +120,18 @@ const BOUNDS = {
   maxHeaderSize: limits.httpHeaderBytes,
 } as const;
 
-function makeServer(app: FastifyInstance, tls: TlsServerOptions | undefined): Server {
-  const answer = (request: IncomingMessage, response: ServerResponse) =>
-    app.routing(request, response);
+function makeServer(
+  app: FastifyInstance,
+  connections: Connections,
+  tls: TlsServerOptions | undefined,
+): Server {
+  const answer = (request: IncomingMessage, response: ServerResponse) => {
+    if (connections.begin(request, response) === 'begun') app.routing(request, response);
+  };
   const server =
     tls === undefined ? createServer(BOUNDS, answer) : createTlsServer(tlsOptions(tls), answer);
-  server.maxConnections = limits.httpConnections;
+  connections.watch(server);
+  answerUnheard(server, connections);
   // For a reader that does not take its answer.
   server.timeout = limits.httpKeepAliveMs;
   return server;
@@ -158,9 +168,12 @@ function listen(server: Server, at: object, name: string): Promise<void> {
   });
 }
 
-function makeApp({ pages, onError }: HttpServerOptions, front: () => Front): FastifyInstance {
+function makeApp(
+  { pages, onError }: HttpServerOptions,
+  connections: Connections,
+  front: () => Front,
+): FastifyInstance {
   const app = Fastify({
-    bodyLimit: limits.messageBytes,
     // Bodies are read by the contract, not by a schema.
     exposeHeadRoutes: false,
     // What its router cannot decode.
@@ -172,26 +185,32 @@ function makeApp({ pages, onError }: HttpServerOptions, front: () => Front): Fas
     routerOptions: { maxParamLength: limits.httpHeaderBytes },
   });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) =>
-    done(null, body),
+  const readBody = openBodies();
+  app.addContentTypeParser('application/json', (_request: FastifyRequest, body: IncomingMessage) =>
+    readBody(body),
   );
   app.setErrorHandler((error, request, reply) => {
     const [fault, text] = faultOf(error);
     if (fault === 'internal') onError(error);
     return send(reply, front().refuse(pathOf(request), fault, text));
   });
-  app.setNotFoundHandler((request, reply) => {
-    const text = `there is nothing at ${request.url.slice(0, SHOWN_CHARS)}`;
-    return send(reply, front().refuse(pathOf(request), 'no such path', text));
+  app.setNotFoundHandler(async (request, reply) => send(reply, await call(request)));
+  // Before anything of their bodies is read: the routes know which methods the path takes.
+  app.addHook('onRequest', async (request, reply) => {
+    if (!METHODS.includes(request.method)) return send(reply, await call(request));
   });
   app.route({
-    method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    method: METHODS,
     url: '/*',
-    handler: async (request, reply) => send(reply, await compressed(request, await call(request))),
+    handler: async (request, reply) => {
+      const make = async () => compressed(request, await call(request));
+      return send(reply, await connections.making(request.raw.socket, make));
+    },
   });
   for (const [path, { contentType, body, headers }] of pages) {
     const page = { status: 200, headers: { ...headers, 'content-type': contentType }, body };
-    app.get(path, async (request, reply) => send(reply, await compressed(request, page)));
+    const pack = packedOnce(body);
+    app.get(path, async (request, reply) => send(reply, await compressed(request, page, pack)));
   }
   return app;
 
@@ -209,6 +228,7 @@ function makeApp({ pages, onError }: HttpServerOptions, front: () => Front): Fas
   }
 }
 
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const SHOWN_CHARS = 200;
 
 function pathOf({ method, url }: FastifyRequest) {
@@ -238,14 +258,19 @@ function send(reply: FastifyReply, { status, headers, body }: HttpReply): Fastif
 
 /** What fastify refuses. */
 function faultOf(error: unknown): readonly [fault: Fault, text: string] {
+  if (error instanceof BodyRefused) return [error.fault, error.message];
   switch (systemCode(error)) {
-    case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return ['too large', `a body may have ${limits.messageBytes} bytes`];
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return ['not JSON', 'a body must be application/json'];
-    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
-      return ['malformed', 'the body is not as long as content-length says'];
     default:
-      return ['internal', 'internal error; the server log says more'];
+      // An internal error ends the process: no stranger may cause one.
+      return isRefusal(error)
+        ? ['malformed', 'the request cannot be read']
+        : ['internal', 'internal error; the server log says more'];
   }
+}
+
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof Error) || !('statusCode' in error)) return false;
+  return Number(error.statusCode) >= 400 && Number(error.statusCode) < 500;
 }
