@@ -1,5 +1,6 @@
 // Answers in gzip where the caller takes it and it is worth it.
 
+import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { HttpReply } from './transcode.js';
@@ -16,7 +17,8 @@ export async function compressed(
   pack = () => compress(reply.body),
 ): Promise<HttpReply> {
   const { body, headers } = reply;
-  if (body.length < BYTES_MIN) return reply;
+  // A stream would wait for more to compress.
+  if (body instanceof Readable || body.length < BYTES_MIN) return reply;
   const accepted = String(request.headers['accept-encoding'] ?? '');
   const vary = { ...headers, vary: 'accept-encoding' };
   if (!TAKES_GZIP.test(accepted) || REFUSES_GZIP.test(accepted)) return { ...reply, headers: vary };

@@ -1,6 +1,7 @@
 // REST: a request of HTTP as the call of an RPC, and its answer as JSON. One table, made once from
 // the descriptors; the operations are those of gRPC, and so are the rules about who may call them.
 
+import type { Readable } from 'node:stream';
 import type { DescMessage, FileRegistry } from '@bufbuild/protobuf';
 import type { PeerCertificate } from '../access/gate.js';
 import type { Session } from '../access/session.js';
@@ -35,7 +36,7 @@ export interface HttpCall {
 export interface HttpReply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | Buffer;
+  readonly body: string | Buffer | Readable;
 }
 
 interface Route extends ListedRpc {
@@ -82,38 +83,58 @@ function routeOf(edge: Edge, listed: ListedRpc, { method, template, body }: Bind
   };
 }
 
-async function answer(
+function answer(
   edge: Edge,
   route: Route,
   values: readonly string[],
   call: HttpCall,
+): Promise<HttpReply> {
+  const { method, recorder, rpc } = route;
+  let request: object | undefined;
+  const orgIdOf = () => (request === undefined ? '' : rpc.org.read(request));
+  return answering(edge, { method, recorder, orgIdOf }, call, async (session) => {
+    request = read(route, values, call);
+    const reply = await performDurably(edge, rpc, session, request, call.source);
+    const refusal = objection(edge, route, session, request, reply, call);
+    if (refusal !== undefined) throw refusal;
+    return write(route, reply, call);
+  });
+}
+
+export interface Answerer {
+  readonly method: string;
+  readonly recorder: RpcRecorder;
+  /** Which organisation was asked for; '' where that is not known. */
+  readonly orgIdOf: () => string;
+}
+
+/** A call of somebody who was admitted; what goes wrong becomes a reply, and is counted. */
+export async function answering(
+  edge: Edge,
+  { method, recorder, orgIdOf }: Answerer,
+  call: HttpCall,
+  act: (session: Session) => Promise<HttpReply>,
 ): Promise<HttpReply> {
   const { clock } = edge.core;
   const startedMs = clock.monotonicMs();
   edge.openCalls++;
   let code = OK;
   let session: Session | undefined;
-  let request: object | undefined;
   try {
     session = await edge.gate.admit({
       authorization: call.header('authorization'),
       apiKey: call.header('x-api-key'),
       certificate: call.certificate,
     });
-    request = read(route, values, call);
-    const reply = await performDurably(edge, route.rpc, session, request, call.source);
-    const refusal = objection(edge, route, session, request, reply, call);
-    if (refusal !== undefined) throw refusal;
-    return write(route, reply, call);
+    return await act(session);
   } catch (error) {
-    const orgId = request === undefined ? '' : route.rpc.org.read(request);
-    noteDenied(edge, route.method, error, { session, source: call.source, orgId });
-    const problem = problemFor(edge, route.method, error);
+    noteDenied(edge, method, error, { session, source: call.source, orgId: orgIdOf() });
+    const problem = problemFor(edge, method, error);
     code = problem.body.code;
     return replyOf(problem);
   } finally {
     edge.openCalls--;
-    route.recorder.done(code, clock.monotonicMs() - startedMs);
+    recorder.done(code, clock.monotonicMs() - startedMs);
   }
 }
 

@@ -47,7 +47,7 @@ function readTimestamp(text: string): Timestamp | undefined {
   return { seconds: BigInt(seconds), nanos: nanosOf(fraction) };
 }
 
-function writeTimestamp({ seconds, nanos }: Timestamp): string {
+export function writeTimestamp({ seconds, nanos }: Timestamp): string {
   return `${new Date(Number(seconds) * 1000).toISOString().slice(0, 19)}${fractionOf(nanos)}Z`;
 }
 
