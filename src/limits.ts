@@ -205,6 +205,15 @@ export const limits = {
   httpHeaderBytes: 16 * 1024,
   /** Longer than a usual proxy keeps one, so that it does not meet one that just ended. */
   httpKeepAliveMs: 75 * SECOND_MS,
+  /** Streams of usage. They leave most connections to calls. */
+  watchers: 128,
+  watchersPerOrg: 16,
+  /** Waiting for a reader that is slow; one that comes again reads from the journal. */
+  watchBytes: 1024 * 1024,
+  /** Entries of all organisations, read one by one for a reader that comes again. */
+  watchResumeEntries: 50_000,
+  /** Proxies commonly end what is silent for 30 or 60 seconds. */
+  watchHeartbeatMs: 15 * SECOND_MS,
 } as const;
 
 assert(limits.idRetentionMs >= limits.eventPastMs + DAY_MS, 'ids outlive the late bound by a day');
@@ -217,4 +226,6 @@ assert(
   limits.keySetTimeoutMs < limits.keySetRefetchMs,
   'a fetch ends before the next one may begin',
 );
+assert(limits.watchers < limits.httpConnections / 2, 'most connections are for calls');
+assert(limits.watchHeartbeatMs < limits.httpKeepAliveMs, 'a stream is not idle');
 assert(limits.reservationTtlMs < limits.scopeIdleMs, 'a hold ends before its scope is forgotten');

@@ -24,6 +24,7 @@ import { openHolders } from './operations/holders.js';
 import { openNotices } from './operations/notifications/notices.js';
 import { openQueues } from './operations/notifications/queues.js';
 import { openTermsBook } from './operations/rules.js';
+import { openWatchers } from './operations/watchers.js';
 import {
   type Addresses,
   areAddressesPublished,
@@ -225,6 +226,7 @@ function openCore(
     dues: openDues(),
     holders: openHolders(state.fold),
     notices,
+    watchers: openWatchers(state.journal),
     queues: openQueues(clock),
     status,
     keyChanges: openKeyChanges(),
@@ -360,6 +362,8 @@ async function drain(
   phase.draining = true;
   phase.sinceMs = edge.core.clock.monotonicMs();
   log.info('draining', { deadline_ms: config.drainMs, open_calls: edge.openCalls });
+  // They would not end of themselves.
+  edge.core.watchers.endAll();
   phase.callsCutOff = await listeners.close(config.drainMs);
 }
 

@@ -1,5 +1,6 @@
-// Which face of HTTP a request is for: the paths of older systems first, the contract's REST for
-// all else. What HTTP itself refuses has the form that the path's callers parse.
+// Which face of HTTP a request is for: the paths of older systems first, then the stream of usage,
+// the contract's REST for all else. What HTTP itself refuses has the form that the path's callers
+// parse.
 
 import type { FileRegistry } from '@bufbuild/protobuf';
 import { SECOND_MS } from '../base/units.js';
@@ -9,6 +10,7 @@ import { type AliasesOptions, openAliases } from './aliases/aliases.js';
 import { type Fault, problemOf, problemOfFault } from './problem.js';
 import { missedOf } from './routes.js';
 import { type HttpCall, type HttpReply, openTranscoder, refuse, replyOf } from './transcode.js';
+import { openWatch } from './watch.js';
 
 export interface FrontOptions extends AliasesOptions {
   readonly contract: FileRegistry;
@@ -22,10 +24,11 @@ export interface Front {
 export function openFront({ contract, ...options }: FrontOptions): Front {
   const { host, routes } = openAliases(options);
   const transcode = openTranscoder(options.edge, options.rpcs, contract);
+  const watch = openWatch(options.edge);
   return {
     async answer(call) {
       const found = routes.find(call.verb, call.path);
-      if (found.kind === 'no such path') return transcode(call);
+      if (found.kind === 'no such path') return watch(call) ?? transcode(call);
       if (found.kind === 'found') return answerAlias(host, found.route, found.values, call);
       const { fault, text, headers } = missedOf(found, call.path);
       return detail(problemOfFault(fault, text).status, text, headers);

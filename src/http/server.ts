@@ -100,6 +100,8 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
       }
     },
     close: once(async () => {
+      // A stream that has just ended still says so.
+      await new Promise((resolve) => setImmediate(resolve));
       for (const server of servers) {
         server.close();
         server.closeAllConnections();

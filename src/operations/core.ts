@@ -24,6 +24,7 @@ import type { Notices } from './notifications/notices.js';
 import type { Queues } from './notifications/queues.js';
 import { Refusal } from './refusal.js';
 import type { TermsBook } from './rules.js';
+import type { Watchers } from './watchers.js';
 
 export interface Settings {
   readonly eventPastMs: DurationMs;
@@ -53,6 +54,8 @@ export interface Core {
   readonly dues: Dues;
   /** Entries that may have something to tell. */
   readonly notices: Notices;
+  /** Who watches usage as it is recorded. */
+  readonly watchers: Watchers;
   /** Deliveries that wait to be sent. */
   readonly queues: Queues;
   /** Refusals of access that are not in the audit log yet. */

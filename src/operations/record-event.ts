@@ -59,6 +59,7 @@ export function recordEvent(
   if (thresholds.length > 0 || (entry.spend?.thresholds.length ?? 0) > 0) {
     core.notices.note(sequence);
   }
+  if (core.watchers.count > 0) core.watchers.note(entry, sequence);
   count(core, checked, entry);
   for (const state of usage.states) settleState(state, counters);
   if (spend !== undefined) {

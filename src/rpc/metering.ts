@@ -37,6 +37,13 @@ const BATCH: OrgRule<RecordBatchRequest> = {
 /** One event of the stream. */
 export const STREAM_ITEM: Access<RecordStreamItem> = { needs: 'usage.write', org: EVENT };
 
+export interface WatchRequest {
+  orgId: string;
+}
+
+/** Over HTTP only. */
+export const WATCH: Access<WatchRequest> = { needs: 'usage.read', org: ONE_ORG };
+
 export const metering: RpcTable<MeteringServiceService> = {
   record: { ...writes(record, EVENT), denial: recordDenial },
   recordBatch: writes(recordBatch, BATCH),
