@@ -46,6 +46,8 @@ async function run(given: readonly string[], io: CommandIo): Promise<number> {
       return whileStopped((await import('./ops/cli/repair.js')).runRepair(argv, io));
     case 'replay':
       return (await import('./ops/replay/replay.js')).runReplay(argv, io);
+    case 'keys':
+      return (await import('./ops/keys/keys.js')).runKeys(argv, io);
     case 'openapi':
       io.stdout.write((await import('./http/openapi/stored-document.js')).readOpenApi());
       return EXIT.well;

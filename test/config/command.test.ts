@@ -35,6 +35,7 @@ test.each([
   ['openapi --help', /^Usage: tollgate openapi/],
   ['version --help', /^Usage: tollgate version/],
   ['help replay', /^Usage: tollgate replay/],
+  ['help keys', /^Usage: tollgate keys create/],
 ])('%s explains itself', async (line, text) => {
   const { code, out, err } = await run(...line.split(' '));
   expect([code, err]).toEqual([0, '']);

@@ -8,6 +8,7 @@ export const COMMANDS = {
   verify: 'check the data directory: every checksum, and what was counted',
   repair: 'cut what damage left unreadable, after saying what would be lost',
   replay: 'send the usage in a CSV file to a running server',
+  keys: 'make, list, rotate and revoke the API keys of a running server',
   openapi: 'print the OpenAPI document of the HTTP interface',
   version: 'print the version',
   help: 'print this text, or that of a command',

@@ -1,7 +1,7 @@
 // The connection to the running server.
 
 import { readFileSync } from 'node:fs';
-import { credentials, Metadata } from '@grpc/grpc-js';
+import { type ChannelCredentials, type Client, credentials, Metadata } from '@grpc/grpc-js';
 import { MeteringServiceClient } from '../../../generated/ts/tollgate/v1/metering_service.js';
 import { systemClock } from '../../base/clock.js';
 import { Failure, messageOf } from '../../base/failure.js';
@@ -19,12 +19,26 @@ export function parseTarget(text: string): string {
   throw usageFailure(`--target: expected host:port or unix:///path, got ${text}`);
 }
 
-/** Resolves once there is a connection, so that a wrong address is told before any reading. */
-export async function openClient(
+export function openClient(
   target: string,
   connectMsMax: DurationMs,
 ): Promise<MeteringServiceClient> {
-  const client = new MeteringServiceClient(target, credentials.createInsecure(), {
+  return connect(MeteringServiceClient, target, connectMsMax);
+}
+
+type ClientOf<Made> = new (
+  address: string,
+  insecure: ChannelCredentials,
+  options: Readonly<Record<string, number>>,
+) => Made;
+
+/** Resolves once there is a connection, so that a wrong address is told before any reading. */
+export async function connect<Made extends Client>(
+  Maker: ClientOf<Made>,
+  target: string,
+  connectMsMax: DurationMs,
+): Promise<Made> {
+  const client = new Maker(target, credentials.createInsecure(), {
     // A sidecar is near: a proxy set for the machine's web traffic must not get between.
     'grpc.enable_http_proxy': 0,
     // By default a second and more, in which a server that restarts is long back.
