@@ -14,7 +14,7 @@ const REFUSES_GZIP = /(?:^|,)\s*gzip\s*;\s*q=0(?:\.0*)?\s*(?:,|$)/i;
 export async function compressed(
   request: { readonly headers: { readonly 'accept-encoding'?: string | string[] | undefined } },
   reply: HttpReply,
-  pack = () => compress(reply.body),
+  pack = compress,
 ): Promise<HttpReply> {
   const { body, headers } = reply;
   // A stream would wait for more to compress.
@@ -25,7 +25,7 @@ export async function compressed(
   return {
     ...reply,
     headers: { ...vary, 'content-encoding': 'gzip' },
-    body: await pack(),
+    body: await pack(body),
   };
 }
 

@@ -39,6 +39,11 @@ export interface HttpReply {
   readonly body: string | Buffer | Readable;
 }
 
+/** One that was refused. */
+export interface RefusedReply extends HttpReply {
+  readonly body: string;
+}
+
 interface Route extends ListedRpc {
   readonly bind: Bind;
   readonly headers: Headers;
@@ -188,10 +193,10 @@ function problemFor(edge: Edge, method: string, error: unknown): Problem {
   return problemOfFault('internal', 'internal error; the server log says more');
 }
 
-export function refuse(fault: Fault, message: string): HttpReply {
+export function refuse(fault: Fault, message: string): RefusedReply {
   return replyOf(problemOfFault(fault, message));
 }
 
-export function replyOf({ status, headers, body }: Problem): HttpReply {
+export function replyOf({ status, headers, body }: Problem): RefusedReply {
   return { status, headers: { ...JSON_TYPE, ...headers }, body: JSON.stringify(body) };
 }
