@@ -341,12 +341,17 @@ function edgeOf(options: ServiceOptions, core: Core, metrics: Metrics, { gate }:
     denyAsError: config.denyAsError ? 'always' : 'asked',
     recorder: metrics.rpc,
     openCalls: 0,
-    onError: (method, error) => callFailed(options, method, error),
+    onError: (method, error, requestId) => callFailed(options, method, error, requestId),
   };
 }
 
-function callFailed({ config, log, onFatal }: ServiceOptions, method: string, error: unknown) {
-  log.error('call_failed', { method, error });
+function callFailed(
+  { config, log, onFatal }: ServiceOptions,
+  method: string,
+  error: unknown,
+  requestId?: string,
+): void {
+  log.error('call_failed', { method, ...(requestId && { request_id: requestId }), error });
   const trusted = error instanceof Failure && !setAside(config.dataDir, error);
   if (!trusted) onFatal(error instanceof Error ? error : new Error(String(error)));
 }

@@ -5,6 +5,7 @@
 // most what gRPC takes, so many connections. A request that is not understood is answered in the
 // same form as one that is refused.
 
+import { randomUUID } from 'node:crypto';
 import { chmodSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
@@ -176,6 +177,7 @@ function makeApp(
   front: () => Front,
 ): FastifyInstance {
   const app = Fastify({
+    genReqId: requestIdOf,
     // Bodies are read by the contract, not by a schema.
     exposeHeadRoutes: false,
     // What its router cannot decode.
@@ -225,6 +227,7 @@ function makeApp(
         return typeof value === 'string' ? value : '';
       },
       certificate: () => sansOfSocket(request.raw.socket),
+      requestId: request.id,
       source: sourceOf(request),
     });
   }
@@ -232,6 +235,13 @@ function makeApp(
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const SHOWN_CHARS = 200;
+const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
+
+/** The caller's own where it has one that may stand in a log. */
+function requestIdOf({ headers }: { readonly headers: IncomingMessage['headers'] }): string {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+}
 
 function pathOf({ method, url }: FastifyRequest) {
   const mark = url.indexOf('?');
@@ -254,7 +264,12 @@ function sourceOf({ raw: { socket } }: FastifyRequest): string {
 function send(reply: FastifyReply, { status, headers, body }: HttpReply): FastifyReply {
   return reply
     .code(status)
-    .headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...headers })
+    .headers({
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'x-request-id': reply.request.id,
+      ...headers,
+    })
     .send(body);
 }
 

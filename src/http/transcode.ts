@@ -29,6 +29,8 @@ export interface HttpCall {
   /** '' where absent. */
   readonly header: (name: string) => string;
   readonly certificate: () => PeerCertificate;
+  /** The caller's, or one of ours: it is in the answer, and beside a fault in the log. */
+  readonly requestId: string;
   /** Address of the caller. */
   readonly source: string;
 }
@@ -134,7 +136,7 @@ export async function answering(
     return await act(session);
   } catch (error) {
     noteDenied(edge, method, error, { session, source: call.source, orgId: orgIdOf() });
-    const problem = problemFor(edge, method, error);
+    const problem = problemFor(edge, method, error, call.requestId);
     code = problem.body.code;
     return replyOf(problem);
   } finally {
@@ -187,9 +189,9 @@ function write({ raw, headers, encode }: Route, reply: object, call: HttpCall): 
   return { status: 200, headers: { ...JSON_TYPE, ...own }, body: JSON.stringify(encode(reply)) };
 }
 
-function problemFor(edge: Edge, method: string, error: unknown): Problem {
+function problemFor(edge: Edge, method: string, error: unknown, requestId: string): Problem {
   if (error instanceof Refusal) return problemOf(error);
-  edge.onError(method, error);
+  edge.onError(method, error, requestId);
   return problemOfFault('internal', 'internal error; the server log says more');
 }
 

@@ -15,7 +15,7 @@ export interface Edge {
   readonly denyAsError: 'always' | 'asked';
   readonly recorder: (method: string) => RpcRecorder;
   /** An error that is no refusal: logged, and fatal where the state can no longer be trusted. */
-  readonly onError: (method: string, error: unknown) => void;
+  readonly onError: (method: string, error: unknown, requestId?: string) => void;
   /** Calls under way, for draining. */
   openCalls: number;
 }

@@ -253,6 +253,17 @@ test('etag and if-match are the version of an object', () =>
     expect(stale.json.details[0].reason).toBe('ETAG_MISMATCH');
   }));
 
+test('every answer has the id of its request: the caller’s own, or a new one', () =>
+  service(async (running) => {
+    const own = { headers: { 'x-request-id': 'trace-7/4' } };
+    expect((await http(running, 'GET', USAGE, own)).headers['x-request-id']).toBe('trace-7/4');
+    const bad = { headers: { 'x-request-id': 'x'.repeat(129) } };
+    for (const given of [{}, bad]) {
+      const answer = await http(running, 'GET', '/v1/nothing', given);
+      expect(answer.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
+    }
+  }));
+
 test('a long answer is compressed for a caller that takes it, and for no other', () =>
   service(async (running) => {
     const plain = await http(running, 'GET', '/v1/plans');

@@ -94,7 +94,7 @@ export async function answerAlias(
     return { status, headers: JSON_TYPE, body: JSON.stringify(body) };
   } catch (error) {
     if (error instanceof Refusal) return replyOf(error);
-    edge.onError(alias.template, error);
+    edge.onError(alias.template, error, call.requestId);
     return detail(INTERNAL.status, INTERNAL.body.message);
   } finally {
     edge.openCalls--;
