@@ -14,6 +14,8 @@ export const limits = {
   quantityScale: 9,
   priceScale: 14,
   batchEvents: 1000,
+  /** Of one request, remembered for its refusal; it is refused all the same. */
+  faults: 1000,
   items: 16,
   settleEvents: 16,
   /** A full batch of long events; also grpc-js's own default. */
@@ -198,6 +200,8 @@ export const limits = {
 
   // HTTP server.
   httpConnections: 1024,
+  /** Of one array; what the contract allows anywhere is a tenth of it. */
+  jsonElements: 10_000,
   /** Requests of one connection that are not answered yet; callers that pipeline are few. */
   httpPipelined: 16,
   /** Of all bodies under way together: 16 of the largest, or as many small ones as connections. */

@@ -24,7 +24,7 @@ export function createFaults(): Faults {
   return {
     list,
     add(field, description) {
-      list.push({ field, description });
+      if (list.length < limits.faults) list.push({ field, description });
     },
   };
 }

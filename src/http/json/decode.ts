@@ -7,6 +7,7 @@
 
 import { type DescEnum, type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
 import { assert } from '../../base/assert.js';
+import { limits } from '../../limits.js';
 import type { Faults } from '../../operations/parse.js';
 import { LONE_SURROGATE, type Scalar, scalarOf } from './scalars.js';
 import { WELL_KNOWN } from './well-known.js';
@@ -146,6 +147,11 @@ function list(read: Read): Read {
   return (json, path, faults) => {
     if (!Array.isArray(json)) {
       faults.add(path, 'must be an array');
+      return undefined;
+    }
+    // Two bytes of JSON become a message: 4 MiB of them held the event loop for many seconds.
+    if (json.length > limits.jsonElements) {
+      faults.add(path, `may have ${limits.jsonElements} elements`);
       return undefined;
     }
     return json.map((element, index) => read(element, `${path}[${index}]`, faults));
