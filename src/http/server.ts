@@ -182,8 +182,9 @@ function makeApp(
     exposeHeadRoutes: false,
     // What its router cannot decode.
     frameworkErrors: (_error, request, reply) => {
-      const text = `the path cannot be decoded: ${request.url.slice(0, SHOWN_CHARS)}`;
-      void send(reply, front().refuse(pathOf(request), 'malformed', text));
+      const call = pathOf(request);
+      const text = `the path cannot be decoded: ${call.path.slice(0, SHOWN_CHARS)}`;
+      void send(reply, front().refuse(call, 'malformed', text));
     },
     // The path is matched by the routes of the contract, as it came.
     routerOptions: { maxParamLength: limits.httpHeaderBytes },
@@ -234,6 +235,7 @@ function makeApp(
 }
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
+/** Of a path, never of a query: people put credentials there. */
 const SHOWN_CHARS = 200;
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 

@@ -160,7 +160,9 @@ export function parseBody(text: string): unknown {
     return JSON.parse(text);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw invalidField('body', `must be JSON: ${error.message.slice(0, 200)}`);
+    // The message of the engine repeats a piece of the body: only the place is taken from it.
+    const [place = ''] = / at position \d+/.exec(error.message) ?? [];
+    throw invalidField('body', place === '' ? 'must be JSON' : `must be JSON, and is none${place}`);
   }
 }
 
