@@ -119,6 +119,7 @@ async function writePdfs(client, all) {
 
 async function serve(directory, clock) {
   const listen = ['--grpc-listen', '127.0.0.1:0', '--ops-listen', '127.0.0.1:0'];
+  listen.push('--http-listen', 'off', '--auth', 'off');
   const argv = ['--config', CATALOGUE, '--data-dir', directory, ...listen];
   const loaded = loadConfig({ argv, env: {}, readFile: (path) => readFileSync(path, 'utf8') });
   if ('problems' in loaded) throw new Error(JSON.stringify(loaded.problems));

@@ -239,6 +239,7 @@ function record(load: ReturnType<typeof openLoadProcess>, address: string): Prom
 
 async function serve(clock: Clock): Promise<Service> {
   const listen = ['--grpc-listen', '127.0.0.1:0', '--ops-listen', '127.0.0.1:0'];
+  listen.push('--http-listen', 'off', '--auth', 'off');
   const argv = ['--config', 'bench.yaml', '--data-dir', join(directory, 'data'), ...listen];
   const loaded = loadConfig({ argv, env: {}, readFile: () => CATALOGUE });
   if ('problems' in loaded) throw new Error(JSON.stringify(loaded.problems));
