@@ -30,15 +30,15 @@ import { openSessions, type Session } from './session.js';
 
 export interface Gate {
   /** At once where the credential is remembered. Throws, or rejects with, UNAUTHENTICATED. */
-  readonly admit: (presented: Presented) => Session | Promise<Session>;
+  readonly admit: <Call>(call: Call, reader: CallReader<Call>) => Session | Promise<Session>;
 }
 
-/** Headers or metadata of a call; '' where absent. */
-export interface Presented {
-  readonly authorization: string;
-  readonly apiKey: string;
+/** How a face of the server reads what a call presents: nothing that nobody asks for. */
+export interface CallReader<Call> {
+  /** '' where absent. */
+  readonly header: (call: Call, name: 'authorization' | 'x-api-key') => string;
   /** Of the connection; asked only where there is no other credential. */
-  readonly certificate: () => PeerCertificate;
+  readonly certificate: (call: Call) => PeerCertificate;
 }
 
 export type PeerCertificate =
@@ -119,9 +119,9 @@ export function openGate(core: Core, options: GateOptions): Gate {
   }
 
   return {
-    admit(presented) {
-      const text = credentialIn(presented);
-      if (text === '') return admitByCertificate(presented.certificate());
+    admit(call, reader) {
+      const text = credentialIn(call, reader);
+      if (text === '') return admitByCertificate(reader.certificate(call));
       if (text.length > limits.credentialChars) throw invalidCredential();
       const sessionKey = isKey(text) ? text.slice(0, KEY_ID_CHARS) : hashOf(text);
       const session = sessions.find(sessionKey);
@@ -181,8 +181,9 @@ function sessionOf(
 
 const BEARER = /^bearer +/i;
 
-function credentialIn({ authorization, apiKey }: Presented): string {
-  if (authorization === '') return apiKey;
+function credentialIn<Call>(call: Call, { header }: CallReader<Call>): string {
+  const authorization = header(call, 'authorization');
+  if (authorization === '') return header(call, 'x-api-key');
   // The usual spelling needs no regular expression.
   if (authorization.startsWith('Bearer tg_')) return authorization.slice(7);
   const scheme = BEARER.exec(authorization)?.[0];

@@ -20,7 +20,7 @@ import { invalidField, type Refusal } from '../operations/refusal.js';
 import { authorise } from '../rpc/authorise.js';
 import { type Edge, noteDenied } from '../rpc/edge.js';
 import { STREAM_ITEM } from '../rpc/metering.js';
-import { errorReply, presentedBy } from './unary.js';
+import { errorReply, GRPC_CALL } from './unary.js';
 
 type Stream = ServerDuplexStream<RecordStreamRequest, RecordStreamResponse>;
 
@@ -72,7 +72,6 @@ function serve(edge: Edge, stream: Stream, done: (code: number) => void): (why: 
     results: [],
     ending: false,
   };
-  const presented = presentedBy(stream);
   let session: Session | undefined;
   let admitting = false;
   let scheduled = false;
@@ -149,7 +148,7 @@ function serve(edge: Edge, stream: Stream, done: (code: number) => void): (why: 
     admitting = true;
     stream.pause();
     try {
-      session = await edge.gate.admit(presented);
+      session = await edge.gate.admit(stream, GRPC_CALL);
       // Its messages are free.
       if (isFirst) session.bucket?.take();
       if (isAdmitted(session)) receive(message);

@@ -8,7 +8,7 @@ import {
   type sendUnaryData,
   status,
 } from '@grpc/grpc-js';
-import type { Presented } from '../access/gate.js';
+import type { CallReader } from '../access/gate.js';
 import type { Session } from '../access/session.js';
 import type { MonotonicMs } from '../base/units.js';
 import type { Answer, Core } from '../operations/core.js';
@@ -31,7 +31,7 @@ export function unary<Request, Reply>(
     edge.openCalls++;
     const startedMs = clock.monotonicMs();
     try {
-      const session = gate.admit(presentedBy(call));
+      const session = gate.admit(call, GRPC_CALL);
       if (!(session instanceof Promise)) return answer(session, call, callback, startedMs);
       session.then(
         (admitted) => answer(admitted, call, callback, startedMs),
@@ -110,21 +110,17 @@ export function unary<Request, Reply>(
   }
 }
 
-export function presentedBy(call: ServerCall & { readonly metadata: Metadata }): Presented {
-  const { metadata } = call;
-  return {
-    authorization: first(metadata, 'authorization'),
-    apiKey: first(metadata, 'x-api-key'),
-    certificate: () => sansOf(call),
-  };
-}
+type GrpcCall = ServerCall & { readonly metadata: Metadata };
 
 const sansOf = createSansOf();
 
-function first(metadata: Metadata, key: string): string {
-  const value = metadata.get(key)[0];
-  return typeof value === 'string' ? value : '';
-}
+export const GRPC_CALL: CallReader<GrpcCall> = {
+  header({ metadata }, name) {
+    const value = metadata.get(name)[0];
+    return typeof value === 'string' ? value : '';
+  },
+  certificate: sansOf,
+};
 
 export function errorReply(edge: Edge, method: string, error: unknown) {
   if (error instanceof Refusal) return toServiceError(error);

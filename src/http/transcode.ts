@@ -3,7 +3,7 @@
 
 import type { Readable } from 'node:stream';
 import type { DescMessage, FileRegistry } from '@bufbuild/protobuf';
-import type { PeerCertificate } from '../access/gate.js';
+import type { CallReader, PeerCertificate } from '../access/gate.js';
 import type { Session } from '../access/session.js';
 import { present } from '../base/assert.js';
 import { createFaults, type Faults, refuseFaults } from '../operations/parse.js';
@@ -34,6 +34,11 @@ export interface HttpCall {
   /** Address of the caller. */
   readonly source: string;
 }
+
+export const HTTP_CALL: CallReader<HttpCall> = {
+  header: ({ header }, name) => header(name),
+  certificate: ({ certificate }) => certificate(),
+};
 
 export interface HttpReply {
   readonly status: number;
@@ -128,11 +133,7 @@ export async function answering(
   let code = OK;
   let session: Session | undefined;
   try {
-    session = await edge.gate.admit({
-      authorization: call.header('authorization'),
-      apiKey: call.header('x-api-key'),
-      certificate: call.certificate,
-    });
+    session = await edge.gate.admit(call, HTTP_CALL);
     return await act(session);
   } catch (error) {
     noteDenied(edge, method, error, { session, source: call.source, orgId: orgIdOf() });

@@ -23,8 +23,9 @@ export function authorise<Request>(
   if (permission !== undefined && !principal.permissions.has(permission)) {
     throw permissionMissing(permission, 'this call');
   }
+  if (mayTouchAll(principal)) return;
   if (orgId !== '') checkOrg(principal, orgId);
-  else if (org.absent === 'every' && !mayTouchAll(principal)) {
+  else if (org.absent === 'every') {
     throw invalidField(org.path, 'is required: the credential is not for every organisation');
   }
   if (org.others === undefined) return;

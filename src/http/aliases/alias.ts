@@ -14,7 +14,7 @@ import { everyRpc, type Rpcs } from '../../rpc/rpcs.js';
 import type { RpcRecorder } from '../../telemetry/rpc-metrics.js';
 import type { HttpVerb } from '../bindings.js';
 import { problemOf, problemOfFault } from '../problem.js';
-import { type HttpCall, type HttpReply, JSON_TYPE, parseBody } from '../transcode.js';
+import { HTTP_CALL, type HttpCall, type HttpReply, JSON_TYPE, parseBody } from '../transcode.js';
 
 export type Alias = {
   readonly verb: HttpVerb;
@@ -103,11 +103,7 @@ export async function answerAlias(
 
 async function admit(edge: Edge, { verb, template }: Alias, call: HttpCall): Promise<Session> {
   try {
-    return await edge.gate.admit({
-      authorization: call.header('authorization'),
-      apiKey: call.header('x-api-key'),
-      certificate: call.certificate,
-    });
+    return await edge.gate.admit(call, HTTP_CALL);
   } catch (error) {
     const { source } = call;
     noteDenied(edge, `${verb} ${template}`, error, { session: undefined, source, orgId: '' });
