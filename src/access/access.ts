@@ -22,8 +22,6 @@ export interface AccessOptions {
 
 export interface Access {
   readonly gate: Gate;
-  /** Whether keys of the issuer can no longer be had. */
-  readonly failing: () => boolean;
   readonly close: () => Promise<void>;
 }
 
@@ -31,18 +29,13 @@ export async function openAccess(core: Core, options: AccessOptions): Promise<Ac
   const { auth, rate, tokens, certificates } = options;
   switch (auth) {
     case 'off':
-      return { gate: openDoor(core), failing: () => false, close: async () => undefined };
+      return { gate: openDoor(core), close: async () => undefined };
     case 'required': {
-      let state: JwksState = 'keys_good';
-      const onTrouble = (next: JwksState, error: unknown) => {
-        state = next;
-        options.onTrouble(next, error);
-      };
       const { clock } = core;
+      const { onTrouble } = options;
       const verifier = tokens && (await openJwtVerifier({ ...tokens, clock, onTrouble }));
       return {
         gate: openGate(core, { rate, verifier, certificates }),
-        failing: () => state !== 'keys_good',
         close: async () => verifier?.close(),
       };
     }

@@ -4,6 +4,7 @@
 import type { EpochMs } from '../base/units.js';
 import { ORG_PATTERN } from '../domain/access/principal.js';
 import { limits } from '../limits.js';
+import { isPathId } from '../operations/parse.js';
 
 export interface ClaimNames {
   readonly orgId: string;
@@ -38,7 +39,6 @@ export type Claims =
 
 type Payload = Readonly<Record<string, unknown>>;
 
-const ORG_ID = /^[A-Za-z0-9._@-]{1,128}$/;
 const PRINTABLE = /^[\x20-\x7e]+$/;
 const ROLE = /^[\x21-\x7e]+$/;
 /** 9999-12-31: a later one is no time but a mistake, milliseconds for seconds above all. */
@@ -106,7 +106,7 @@ function rolesIn(value: unknown): readonly string[] | undefined {
 
 function orgIn(value: unknown): string | undefined {
   if (value === undefined) return '';
-  return isText(value, ORG_ID, Infinity) ? value : undefined;
+  return typeof value === 'string' && isPathId(value) ? value : undefined;
 }
 
 function patternsIn(value: unknown): readonly string[] | undefined {

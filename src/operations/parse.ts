@@ -39,8 +39,12 @@ export function checkOrgId(orgId: string, field: string, faults: Faults): void {
 
 /** Of an id that stands in paths: organisation, invoice, plan. */
 export function checkId(id: string, field: string, faults: Faults): void {
-  if (PATH_ID.test(id)) return;
+  if (isPathId(id)) return;
   faults.add(field, 'must be 1 to 128 characters of A-Z a-z 0-9 . _ @ -');
+}
+
+export function isPathId(text: string): boolean {
+  return PATH_ID.test(text);
 }
 
 export function checkMeter(meter: string, field: string, faults: Faults): void {

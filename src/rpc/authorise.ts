@@ -1,5 +1,5 @@
 // Whether a caller may do what it asks. The organisation is the credential's, or one that the
-// credential is for: what a message says about it is checked, never believed (I8). A refusal says
+// credential is for: what a message says about it is checked, never believed (I11). A refusal says
 // the same whether the organisation exists or not.
 
 import { mayTouch, mayTouchAll, type Principal } from '../domain/access/principal.js';

@@ -4,6 +4,7 @@ import type { Gate } from '../access/gate.js';
 import type { Session } from '../access/session.js';
 import type { Sequence } from '../base/units.js';
 import type { Core } from '../operations/core.js';
+import { isPathId } from '../operations/parse.js';
 import { Refusal, type RefusalStatus } from '../operations/refusal.js';
 import type { RpcRecorder } from '../telemetry/rpc-metrics.js';
 import { type Admitted, perform, type Rpc } from './rpc.js';
@@ -85,7 +86,5 @@ export function noteDenied(
 
 /** What stands in a message need not be an id at all. */
 function orgIdOr(orgId: string): string {
-  return ORG_ID.test(orgId) ? orgId : '';
+  return isPathId(orgId) ? orgId : '';
 }
-
-const ORG_ID = /^[A-Za-z0-9._@-]{1,128}$/;
