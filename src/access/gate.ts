@@ -87,8 +87,19 @@ export function openGate(core: Core, options: GateOptions): Gate {
     sessions.forget(keyId);
   });
 
+  const proving = new Map<string, Promise<Session>>();
+
+  /** Calls that come with the same credential meanwhile wait for the same proof. */
+  function prove(text: string, sessionKey: string): Promise<Session> {
+    const begun = proving.get(text);
+    if (begun !== undefined) return begun;
+    const proof = proveAlone(text, sessionKey).finally(() => proving.delete(text));
+    proving.set(text, proof);
+    return proof;
+  }
+
   /** A key that is changed while it is read is read again. */
-  async function prove(text: string, sessionKey: string): Promise<Session> {
+  async function proveAlone(text: string, sessionKey: string): Promise<Session> {
     for (;;) {
       const seen = changes;
       const proved = isKey(text)

@@ -1,6 +1,6 @@
 // A new key: its id, its text, and the record without it.
 
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import type { EpochMs } from '../../base/units.js';
 import {
   type ApiKeyRecord,
@@ -32,7 +32,7 @@ export function newKeyText(keyId = `tg_${randomBytes(KEY_ID_BYTES).toString('hex
 
 /** SHA-256, in hexadecimal. */
 export function hashOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+  return hash('sha256', text);
 }
 
 export function newKeyChanges(
