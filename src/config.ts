@@ -34,6 +34,8 @@ export interface Config {
   readonly grpcListen: readonly ListenAddress[];
   /** None: there is no HTTP. */
   readonly httpListen: readonly ListenAddress[];
+  /** Of pages elsewhere that may call; none: CORS is off. */
+  readonly httpCorsOrigins: readonly string[];
   readonly opsListen: TcpAddress;
   /** Absolute. */
   readonly dataDir: string;
@@ -268,6 +270,7 @@ function toConfig(values: Values) {
   return {
     grpcListen: values.grpc_listen,
     httpListen: values.http_listen,
+    httpCorsOrigins: values.http_cors_origins,
     opsListen: values.ops_listen,
     dataDir: values.data_dir,
     logLevel: values.log_level,

@@ -44,6 +44,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'grpc-health-check': ['grpc/'],
   '@bufbuild/protobuf': ['grpc/', 'http/'],
   fastify: ['http/'],
+  '@fastify/cors': ['http/'],
   lmdb: ['state/'],
   pino: ['telemetry/'],
   'pino-pretty': ['telemetry/'],

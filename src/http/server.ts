@@ -22,6 +22,7 @@ import { prepareSocket, removeSocket, SOCKET_MODE } from '../grpc/unix-socket.js
 import { limits } from '../limits.js';
 import { compressed, packedOnce } from './compress.js';
 import { type Connections, openConnections } from './connections.js';
+import { allowOrigins, isPreflight } from './cors.js';
 import type { Page } from './docs-page.js';
 import { type Front, STARTING } from './front.js';
 import type { Fault } from './problem.js';
@@ -39,6 +40,8 @@ export interface HttpServerOptions {
   readonly tls: TlsServerOptions | undefined;
   /** By path: what is the same for everybody, and needs no credential. */
   readonly pages: ReadonlyMap<string, Page>;
+  /** Of pages elsewhere that may call; none: CORS is off. */
+  readonly corsOrigins: readonly string[];
   /** A fault of ours that no call stands for. */
   readonly onError: (error: unknown) => void;
 }
@@ -172,7 +175,7 @@ function listen(server: Server, at: object, name: string): Promise<void> {
 }
 
 function makeApp(
-  { pages, onError }: HttpServerOptions,
+  { pages, corsOrigins, onError }: HttpServerOptions,
   connections: Connections,
   front: () => Front,
 ): FastifyInstance {
@@ -202,8 +205,11 @@ function makeApp(
   app.setNotFoundHandler(async (request, reply) => send(reply, await call(request)));
   // Before anything of their bodies is read: the routes know which methods the path takes.
   app.addHook('onRequest', async (request, reply) => {
-    if (!METHODS.includes(request.method)) return send(reply, await call(request));
+    const isTaken = METHODS.includes(request.method);
+    if (isTaken || (corsOrigins.length > 0 && isPreflight(request))) return;
+    return send(reply, await call(request));
   });
+  if (corsOrigins.length > 0) allowOrigins(app, { origins: corsOrigins, methods: METHODS });
   app.route({
     method: METHODS,
     url: '/*',
@@ -264,6 +270,7 @@ function sourceOf({ raw: { socket } }: FastifyRequest): string {
 }
 
 function send(reply: FastifyReply, { status, headers, body }: HttpReply): FastifyReply {
+  const vary = [reply.getHeader('vary'), headers['vary']].filter((each) => each !== undefined);
   return reply
     .code(status)
     .headers({
@@ -271,6 +278,7 @@ function send(reply: FastifyReply, { status, headers, body }: HttpReply): Fastif
       'x-content-type-options': 'nosniff',
       'x-request-id': reply.request.id,
       ...headers,
+      ...(vary.length > 1 ? { vary: vary.join(', ') } : {}),
     })
     .send(body);
 }

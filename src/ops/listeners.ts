@@ -27,6 +27,7 @@ export interface ListenersOptions {
 export interface ListenersConfig {
   readonly grpcListen: readonly Address[];
   readonly httpListen: readonly Address[];
+  readonly httpCorsOrigins: readonly string[];
   readonly reflection: boolean;
   readonly benchNoop: boolean;
   readonly tls:
@@ -68,6 +69,7 @@ export async function openListeners(options: ListenersOptions): Promise<Listener
     tls,
     addresses: config.httpListen,
     pages: openDocsPage().pages,
+    corsOrigins: config.httpCorsOrigins,
     onError,
   }).catch(async (error: unknown) => {
     await files?.close();

@@ -64,6 +64,10 @@ export const SETTINGS = {
     help: 'REST: as grpc_listen, or off',
     write: (addresses) => addressesText(addresses) || 'off',
   }),
+  http_cors_origins: setting('', origins, {
+    help: 'origins of web pages elsewhere that may call HTTP, comma between',
+    write: (named) => named.join(','),
+  }),
   data_dir: setting('./data', directory, { help: 'directory of journal and state' }),
   log_level: setting('info', oneOf(LOG_LEVELS), { help: LOG_LEVELS.join(', ') }),
   log_format: setting('json', oneOf(['json', 'pretty']), {
@@ -208,6 +212,19 @@ function directory(text: string): string | Refused {
 function fileSystem(text: string): string | Refused {
   const rule = 'must be the name of a file system, such as nfs';
   return matching(/^[a-z0-9._-]{0,32}$/, rule)(text);
+}
+
+/** Named one by one: where nobody has to say who they are, any page could call. */
+function origins(text: string): readonly string[] | Refused {
+  if (text === '') return [];
+  const named = text.split(',').map((each) => each.trim());
+  const wrong = named.find((each) => !isOrigin(each));
+  if (wrong === undefined) return [...new Set(named)];
+  return refuse('must be origins as browsers send them, such as https://console.example');
+}
+
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }
 
 function addressesOrOff(text: string): readonly ListenAddress[] | Refused {

@@ -119,6 +119,7 @@ describe.skipIf(opensslAbsent)(`TLS${opensslNote}`, () => {
   test('of HTTP changes for new connections', async () => {
     const next = ours.issue();
     const http = await openHttpServer({
+      corsOrigins: [],
       tls: { material: server, requireClientCertificate: 'off' },
       addresses: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
       pages: new Map(),

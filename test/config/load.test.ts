@@ -12,6 +12,7 @@ test('with nothing given, every setting has its documented default', () => {
   expect(config).toEqual({
     grpcListen: [{ kind: 'tcp', host: '127.0.0.1', port: 50051 }],
     httpListen: [{ kind: 'tcp', host: '127.0.0.1', port: 8080 }],
+    httpCorsOrigins: [],
     opsListen: { kind: 'tcp', host: '127.0.0.1', port: 9464 },
     dataDir: resolve('data'),
     logLevel: 'info',
@@ -159,6 +160,7 @@ test('what check-config prints is a configuration that means the same', () => {
   const env = {
     TOLLGATE_GRPC_LISTEN: 'unix:///run/t.sock',
     TOLLGATE_REFLECTION: 'off',
+    TOLLGATE_HTTP_CORS_ORIGINS: 'https://a.example, http://[::1]:3000',
     TOLLGATE_JOURNAL_BYTES_MAX: '1536MiB',
   };
   const { settings, ...config } = configOf({ env, yaml });

@@ -5,6 +5,7 @@ import { type GivenConfig, problemsOf } from './given.js';
 
 const LOOPBACK =
   'would send credentials in plain text: set tls_cert_file, or insecure to do it all the same';
+const ORIGINS = 'must be origins as browsers send them, such as https://console.example';
 const SHAPE = 'must be host:port, [ipv6]:port or unix:///absolute/path';
 const HOME = 'must not begin with ~, which only a shell replaces: write the path in full';
 const KERNEL = 'must not lie in /proc or /sys: the kernel keeps no files there';
@@ -40,6 +41,13 @@ const variables: readonly (readonly [name: string, value: string, rule: string])
   ['http_listen', '127.0.0.1:50051', 'is taken by grpc_listen'],
   ['http_listen', '0.0.0.0:8080', LOOPBACK],
   ['http_listen', 'on', SHAPE],
+  ['http_cors_origins', '*', ORIGINS],
+  ['http_cors_origins', 'https://console.example/', ORIGINS],
+  ['http_cors_origins', 'https://Console.example', ORIGINS],
+  ['http_cors_origins', 'https://console.example:443', ORIGINS],
+  ['http_cors_origins', 'console.example', ORIGINS],
+  ['http_cors_origins', 'file:///tmp', ORIGINS],
+  ['http_cors_origins', 'https://console.example,', ORIGINS],
   ['data_dir', 'a\u0000b', 'must be 1 to 1024 characters, none of them a control character'],
   ['data_dir', '~/tollgate', HOME],
   ['data_dir', '~', HOME],

@@ -6,6 +6,7 @@ import { http } from '../../support/http.js';
 
 test('a call during the start is told to come again, in words that its caller parses', async () => {
   const server = await openHttpServer({
+    corsOrigins: [],
     tls: undefined,
     pages: new Map(),
     addresses: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
