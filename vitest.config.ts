@@ -7,6 +7,9 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // Most files start the whole server: loading it anew for each took longer than the tests. So no
+    // file may leave anything behind in its process: no listener, no timer, no changed environment.
+    isolate: false,
     // Half of a file's time is waiting for the disk or for a process.
     maxWorkers: '100%',
     env: { UV_THREADPOOL_SIZE: '8' },

@@ -119,7 +119,8 @@ test.each([
 });
 
 test('a target or a file that holds no key is bad usage', async () => {
-  expect(await runAt('list')).toMatchObject({ code: 2, err: 'keys: --target is required\n' });
+  const missing = 'keys: --target is required: host:port or unix:///path\n';
+  expect(await runAt('list')).toMatchObject({ code: 2, err: missing });
   expect(await runAt('list', '--target', 'nowhere')).toMatchObject({ code: 2 });
   const file = join(running.directory, 'two.key');
   writeFileSync(file, `${readFileSync(join(running.directory, 'bootstrap.key'))} and more`);

@@ -84,6 +84,6 @@ describe('the command', () => {
   test('exits 1 where no server answers', async () => {
     const { exitCode, stderr } = await run(...PLAIN, '--connect-timeout-ms', '50');
     expect(exitCode).toBe(1);
-    expect(stderr).toContain('no gRPC server answers at 127.0.0.1:1 within 50 ms');
+    expect(stderr).toContain('127.0.0.1:1: no gRPC server answers within 50 ms');
   });
 });

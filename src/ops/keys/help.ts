@@ -1,3 +1,5 @@
+import { TARGET_HELP } from '../remote/target.js';
+
 export const KEYS_HELP = `Usage: tollgate keys create --target <address> [flags]
        tollgate keys list --target <address> [--org <id>] [--json]
        tollgate keys rotate <key id> --target <address> [--overlap <duration>]
@@ -6,8 +8,7 @@ export const KEYS_HELP = `Usage: tollgate keys create --target <address> [flags]
 Makes, lists, rotates and revokes API keys of a running server. create and rotate print
 the text of the key, and nothing else, on standard output; it cannot be read again.
 
-  --target <address>         host:port or unix:///path (required)
-  TOLLGATE_API_KEY_FILE      environment: file with the API key to do it with
+${TARGET_HELP}  TOLLGATE_API_KEY_FILE      environment: file with the API key to do it with
 
 create
   --name <text>              what the key is for (required)

@@ -6,10 +6,10 @@ import type { Timestamp } from '../../../generated/ts/google/protobuf/timestamp.
 import { toTimestamp } from '../../operations/parse.js';
 import { didYouMean } from '../../seed/problem.js';
 import { isMisuse, misuseText } from '../cli/misuse.js';
-import { usageFailure } from '../replay/fault.js';
-import { parseTarget } from '../replay/target.js';
+import { usageFailure } from '../cli/usage.js';
+import { readTarget, TARGET_FLAGS, type Target } from '../remote/target.js';
 
-export type Order = { readonly target: string } & Verb;
+export type Order = { readonly target: Target } & Verb;
 
 type Verb =
   | {
@@ -54,14 +54,14 @@ const READERS = { create: readCreate, list: readList, rotate: readRotate, revoke
 
 function readCreate(argv: string[]): Order | 'help' {
   const options = { name: text, role: texts, org: text, 'allowed-org': texts, expires: text };
-  const { values } = parseArgs({ args: argv, options: { target: text, ...options, ...HELP } });
+  const { values } = parseArgs({ args: argv, options: { ...TARGET_FLAGS, ...options, ...HELP } });
   if (values.help === true) return 'help';
   if (values.org !== undefined && values['allowed-org'] !== undefined) {
     throw usageFailure('--org and --allowed-org exclude each other');
   }
   return {
     verb: 'create',
-    target: targetOf(values.target),
+    target: readTarget(values),
     name: required('--name', values.name),
     roles: values.role ?? [required('--role', undefined)],
     orgId: values.org ?? '',
@@ -72,22 +72,22 @@ function readCreate(argv: string[]): Order | 'help' {
 
 function readList(argv: string[]): Order | 'help' {
   const options = { org: text, json: { type: 'boolean' } as const };
-  const { values } = parseArgs({ args: argv, options: { target: text, ...options, ...HELP } });
+  const { values } = parseArgs({ args: argv, options: { ...TARGET_FLAGS, ...options, ...HELP } });
   if (values.help === true) return 'help';
   const output = values.json === true ? 'json' : 'table';
-  return { verb: 'list', target: targetOf(values.target), orgId: values.org ?? '', output };
+  return { verb: 'list', target: readTarget(values), orgId: values.org ?? '', output };
 }
 
 function readRotate(argv: string[]): Order | 'help' {
   const { values, positionals } = parseArgs({
     args: argv,
-    options: { target: text, overlap: text, reason: text, ...HELP },
+    options: { ...TARGET_FLAGS, overlap: text, reason: text, ...HELP },
     allowPositionals: true,
   });
   if (values.help === true) return 'help';
   return {
     verb: 'rotate',
-    target: targetOf(values.target),
+    target: readTarget(values),
     keyId: keyIdOf(positionals),
     overlap: values.overlap === undefined ? undefined : parseOverlap(values.overlap),
     reason: values.reason ?? '',
@@ -97,16 +97,12 @@ function readRotate(argv: string[]): Order | 'help' {
 function readRevoke(argv: string[]): Order | 'help' {
   const { values, positionals } = parseArgs({
     args: argv,
-    options: { target: text, reason: text, ...HELP },
+    options: { ...TARGET_FLAGS, reason: text, ...HELP },
     allowPositionals: true,
   });
   if (values.help === true) return 'help';
   const keyId = keyIdOf(positionals);
-  return { verb: 'revoke', target: targetOf(values.target), keyId, reason: values.reason ?? '' };
-}
-
-function targetOf(given: string | undefined): string {
-  return parseTarget(required('--target', given));
+  return { verb: 'revoke', target: readTarget(values), keyId, reason: values.reason ?? '' };
 }
 
 function required(flag: string, given: string | undefined): string {

@@ -2,7 +2,7 @@
 // no less than the server asks for. The count starts anew with every sign of progress.
 
 import type { DurationMs } from '../../base/units.js';
-import { type CallStatus, callFailure, detailsOf, isRetriable } from './call-error.js';
+import { type CallStatus, callFailure, detailsOf, isRetriable } from '../remote/call-error.js';
 
 export interface Backoff {
   /** The wait before the next attempt; throws where there must be none. */

@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { UsageEvent } from '../../../generated/ts/tollgate/v1/usage_event.js';
 import { present } from '../../base/assert.js';
 import { limits } from '../../limits.js';
+import { isCallStatus } from '../remote/call-error.js';
 import { openBackoff } from './backoff.js';
-import { isCallStatus } from './call-error.js';
 import type { Decision } from './outcome.js';
 import type { Item, Sender, SenderOptions } from './sender.js';
 

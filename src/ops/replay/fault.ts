@@ -1,17 +1,7 @@
-// Two kinds of trouble end a replay: bad usage (exit 2), found before anything is sent, and
-// failures (exit 1). Both say where: the flag, the row, the column.
+// A failure of a replay (exit 1) says where it is: the row, the line. Bad usage is told before
+// anything is sent.
 
 import { Failure } from '../../base/failure.js';
-
-const USAGE = 'REPLAY_USAGE';
-
-export function usageFailure(message: string): Failure {
-  return new Failure(USAGE, message);
-}
-
-export function isUsage(error: unknown): boolean {
-  return error instanceof Failure && error.code === USAGE;
-}
 
 /** The place of a row: `number` from 1 without the header, `line` from 1 with it. */
 export interface RowPlace {

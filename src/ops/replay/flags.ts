@@ -2,14 +2,15 @@
 
 import { parseArgs } from 'node:util';
 import { misuseText } from '../cli/misuse.js';
-import { usageFailure } from './fault.js';
+import { usageFailure } from '../cli/usage.js';
+import { TARGET_FLAGS } from '../remote/target.js';
 
 const text = { type: 'string' } as const;
 const texts = { type: 'string', multiple: true } as const;
 const flag = { type: 'boolean' } as const;
 
 const FLAGS = {
-  target: text,
+  ...TARGET_FLAGS,
   format: text,
   orgs: text,
   org: text,

@@ -1,11 +1,12 @@
+import { TARGET_HELP } from '../remote/target.js';
+
 export const REPLAY_HELP = `Usage: tollgate replay <file.csv> --target <address> [flags]
 
 Sends the usage in a CSV file to a running server and prints what became of it.
 The first line names the columns. The file is read twice: a malformed row is
 found before anything is sent. Row 1 is the first row after the header.
 
-  --target <address>         host:port or unix:///path (required)
-  TOLLGATE_API_KEY_FILE      environment: file with the API key to send
+${TARGET_HELP}  TOLLGATE_API_KEY_FILE      environment: file with the API key to send
 
 What is in the file
   --format csv|azure-llm     default csv: the columns are named by the flags

@@ -2,20 +2,20 @@
 
 import type { DurationMs } from '../../base/units.js';
 import { limits } from '../../limits.js';
+import { usageFailure } from '../cli/usage.js';
+import { readTarget, type Target } from '../remote/target.js';
 import type { AzureLlmSource } from './azure-llm.js';
 import type { ColumnsSource } from './columns.js';
-import { usageFailure } from './fault.js';
 import { choiceOf, type Flags, parseFlags, wholeNumberOf } from './flags.js';
 import { parseSpeed, type Speed } from './pace.js';
 import { parseSource } from './source.js';
 import { parseShift, type Shift } from './survey.js';
-import { parseTarget } from './target.js';
 
 export type Mode = 'stream' | 'batch' | 'unary';
 
 export interface ReplayOptions {
   readonly file: string;
-  readonly target: string;
+  readonly target: Target;
   readonly source: AzureLlmSource | ColumnsSource;
   readonly shift: Shift;
   readonly speed: Speed;
@@ -42,8 +42,7 @@ export function parseOptions(argv: readonly string[]): ReplayOptions | 'help' {
   const [file, ...others] = files;
   if (file === undefined) throw usageFailure('no file given; see tollgate replay --help');
   if (others.length > 0) throw usageFailure(`one file at a time, got also ${others.join(' ')}`);
-  if (flags.target === undefined) throw usageFailure('--target is required: host:port or unix://');
-  const target = parseTarget(flags.target);
+  const target = readTarget(flags);
   const mode = choiceOf(flags, 'mode', ['stream', 'batch', 'unary']);
   refuseOfOtherModes(flags, mode);
   const source = parseSource(flags, file);

@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../base/clock.js';
 import type { DurationMs } from '../../base/units.js';
-import { usageFailure } from './fault.js';
+import { usageFailure } from '../cli/usage.js';
 import { type EpochNs, millisecondsBetween } from './time.js';
 
 /** `max`, or how many seconds of the trace pass in one second. */

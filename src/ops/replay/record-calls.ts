@@ -4,7 +4,7 @@ import type { ServiceError } from '@grpc/grpc-js';
 import { Durability } from '../../../generated/ts/tollgate/v1/usage_event.js';
 import { systemClock } from '../../base/clock.js';
 import { Failure } from '../../base/failure.js';
-import { detailsOf } from './call-error.js';
+import { detailsOf } from '../remote/call-error.js';
 import type { Call } from './calls.js';
 import { type Decision, decisionOf, outcomeOfError } from './outcome.js';
 import { type SenderOptions, SILENCE_MS_MAX } from './sender.js';

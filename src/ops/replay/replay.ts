@@ -1,13 +1,15 @@
 // `tollgate replay`: drives a running server from a CSV of usage. Reads the file twice: once to
 // check it and to find its end, once to send it.
 
+import { MeteringServiceClient } from '../../../generated/ts/tollgate/v1/metering_service.js';
 import { unreachable } from '../../base/assert.js';
 import { type Clock, systemClock } from '../../base/clock.js';
 import { messageOf } from '../../base/failure.js';
+import { isUsage } from '../cli/usage.js';
+import { connect, readCredential } from '../remote/target.js';
 import { mapAzureLlm } from './azure-llm.js';
 import { openCallSender } from './calls.js';
 import { mapColumns } from './columns.js';
-import { isUsage } from './fault.js';
 import { REPLAY_HELP } from './help.js';
 import type { RowMapping } from './mapping.js';
 import { parseOptions, type ReplayOptions } from './options.js';
@@ -20,7 +22,6 @@ import type { Sender, SenderOptions } from './sender.js';
 import { openStreamSender } from './stream.js';
 import { shiftNsOf, surveyRows } from './survey.js';
 import { openTally, type Tally } from './tally.js';
-import { openClient, readCredential } from './target.js';
 import { toTimestamp } from './time.js';
 
 export interface ReplayStreams {
@@ -53,7 +54,7 @@ async function replay(options: ReplayOptions, io: ReplayStreams, clock: Clock): 
   const header = await readHeader(file);
   const mapping =
     source.format === 'csv' ? mapColumns(source, header) : mapAzureLlm(source, header);
-  const client = await openClient(target, options.connectMsMax);
+  const client = await connect(MeteringServiceClient, target, options.connectMsMax);
   try {
     const survey = await surveyRows(file, limit, mapping);
     const shiftNs = shiftNsOf(options.shift, survey, clock.wallMs());
@@ -73,7 +74,7 @@ async function replay(options: ReplayOptions, io: ReplayStreams, clock: Clock): 
     const trouble = await settled(sendRows(options, { mapping, shiftNs, sender, tally, clock }));
     if (trouble !== undefined) progress.tell(messageOf(trouble.error));
     progress.close();
-    const report = makeReport({ file, target, mode, rows: survey.rows }, tally);
+    const report = makeReport({ file, target: target.address, mode, rows: survey.rows }, tally);
     const json = options.output === 'json';
     io.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : formatReport(report));
     return trouble === undefined && report.failed === 0 ? 0 : 1;

@@ -3,8 +3,9 @@
 
 import { stat } from 'node:fs/promises';
 import { messageOf, systemCode } from '../../base/failure.js';
+import { usageFailure } from '../cli/usage.js';
 import { type CsvRecord, readCsv } from './csv.js';
-import { quoted, type RowPlace, rowFailure, usageFailure } from './fault.js';
+import { quoted, type RowPlace, rowFailure } from './fault.js';
 
 export interface Row extends RowPlace {
   readonly fields: readonly string[];

@@ -2,9 +2,9 @@
 
 import { hash } from 'node:crypto';
 import { basename } from 'node:path';
+import { usageFailure } from '../cli/usage.js';
 import type { AzureLlmSource } from './azure-llm.js';
 import type { AmountSource, Cell, ColumnFlag, ColumnsSource } from './columns.js';
-import { usageFailure } from './fault.js';
 import {
   choiceOf,
   type FlagName,

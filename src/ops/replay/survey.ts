@@ -2,7 +2,7 @@
 // rows for the progress display, and finds a malformed row before anything is sent.
 
 import type { EpochMs } from '../../base/units.js';
-import { usageFailure } from './fault.js';
+import { usageFailure } from '../cli/usage.js';
 import type { RowMapping } from './mapping.js';
 import { readRows } from './rows.js';
 import { type EpochNs, fromEpochMs, parseTime, toTimestamp } from './time.js';
