@@ -16,12 +16,15 @@ import { makeAuthority, opensslAbsent, opensslNote } from '../support/certificat
 import { cold, type Json } from '../support/cold.js';
 import { type Given, http } from '../support/http.js';
 import { AUTH_ON, bearer, bootstrapKey, makeKey } from '../support/keys.js';
+import { refuseSecrets } from '../support/no-secrets.js';
 import { type Running, start, temporaryDirectory } from '../support/service.js';
 import { AUDIENCE, claims, ISSUER, keySet, makeSigner, token } from '../support/tokens.js';
 
 const USAGE = '/v1/orgs/acme/usage';
 /** Planted texts, by where they were. */
 const planted = new Map<string, string>();
+/** Credentials as they are sent, by what they are. */
+const whole = new Map<string, string>();
 /** What calls that failed were answered, in full. */
 const failures: string[] = [];
 /** Of both runs. */
@@ -56,6 +59,7 @@ describe.skipIf(opensslAbsent)(`secrets${opensslNote}`, () => {
     await collect(running);
     const files = ['--tls-cert-file', server.certFile, '--tls-key-file', server.keyFile];
     planted.set('the TLS key', server.key.toString().split('\n')[1] ?? '');
+    whole.set('the TLS key', server.key.toString());
     running = await running.restart({ flags: [...flags, ...files] });
     await callOverTls(running, authority.cert, keys);
     await running.stop();
@@ -78,6 +82,15 @@ describe.skipIf(opensslAbsent)(`secrets${opensslNote}`, () => {
 
   test('are in no line of the log', () => {
     expect(foundIn(lines.join('\n'))).toEqual([]);
+  });
+
+  test('would be found in the log of any other test', () => {
+    for (const [where, credential] of whole) {
+      const line = `{"level":"info","text":${JSON.stringify(`a ${credential} b`)}}`;
+      expect(() => refuseSecrets(['{}', line]), where).toThrow('a secret stands in the log');
+    }
+    expect(whole.size).toBeGreaterThan(5);
+    expect(() => refuseSecrets(lines)).not.toThrow();
   });
 
   test('are not in the metrics', () => {
@@ -118,7 +131,10 @@ async function callWithValid(to: Running): Promise<readonly string[]> {
   await access('CreateApiKey', { api_key, request_id: 'r-1' });
   const rotated = await access('RotateApiKey', { key_id: made.key_id, request_id: 'r-2' });
   const keys: readonly string[] = [admin, made.secret, repeated.secret, rotated.secret];
-  for (const [i, key] of keys.entries()) planted.set(`the secret of key ${i}`, key.slice(14));
+  for (const [i, key] of keys.entries()) {
+    planted.set(`the secret of key ${i}`, key.slice(14));
+    whole.set(`key ${i}`, key);
+  }
   for (const key of keys) {
     await cold(to, 'Access', 'WhoAmI', {}, { 'x-api-key': key });
     const given = { headers: bearer(key), body: { event: { meter: 'executions', quantity: '1' } } };
@@ -127,6 +143,7 @@ async function callWithValid(to: Running): Promise<readonly string[]> {
   const endpoint = { url: 'http://127.0.0.1:9/hook' };
   const hook = await cold(to, 'Notification', 'CreateWebhookEndpoint', { endpoint }, bearer(admin));
   planted.set(WEBHOOK, hook.secret.slice('whsec_'.length));
+  whole.set(WEBHOOK, hook.secret);
   return keys;
 }
 
@@ -141,6 +158,7 @@ async function callWithTokens(to: Running, signer: ReturnType<typeof makeSigner>
     'that says too much': token(signer, claims({ ...sound, nonce: canary('a claim') })),
   };
   for (const [what, text] of Object.entries(texts)) {
+    whole.set(`a token ${what}`, text);
     planted.set(`the signature of a token ${what}`, text.split('.')[2] ?? '');
     planted.set(`the claims of a token ${what}`, text.split('.')[1] ?? '');
     await note(cold(to, 'Access', 'WhoAmI', {}, bearer(text)));

@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
 import { MeteringServiceClient } from '../../generated/ts/tollgate/v1/metering_service.js';
+import { refuseSecrets } from './no-secrets.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const MAIN = join(ROOT, 'dist/main.js');
@@ -106,6 +107,9 @@ function launch(directory: string, options: SpawnOptions) {
   });
   const exited = new Promise<Exit>((done) => {
     child.once('close', (code, signal) => done({ code, signal, output: text }));
+  }).then((exit) => {
+    refuseSecrets(exit.output.split('\n'));
+    return exit;
   });
   return { child, output: () => text, exited };
 }

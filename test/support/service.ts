@@ -15,6 +15,7 @@ import type { Files } from '../../src/journal/files.js';
 import type { Core } from '../../src/operations/core.js';
 import { openService, type Service } from '../../src/service.js';
 import { openLog } from '../../src/telemetry/log.js';
+import { refuseSecrets } from './no-secrets.js';
 
 const contract = readContract();
 
@@ -70,6 +71,7 @@ export async function start(options: StartOptions = {}): Promise<Running> {
   async function close(): Promise<void> {
     client.close();
     await service.close();
+    refuseSecrets(logLines);
   }
 
   return {
