@@ -9,13 +9,18 @@ import { configOf } from './given.js';
 
 const KUBERNETES = new URL('../../deploy/kubernetes/', import.meta.url);
 
-test.each(['statefulset.yaml', 'deployment.yaml'])('%s passes check-config', (manifest) => {
+test.each([
+  ['statefulset.yaml', 'required'],
+  ['deployment.yaml', 'off'],
+])('%s passes check-config, with authentication %s', (manifest, auth) => {
   const env = environmentOf(manifest);
   const config = configOf({ env: { ...env, TOLLGATE_CONFIG: 't.yaml' }, yaml: mountedFile() });
+  expect(config.auth).toBe(auth);
   expect(config.grpcListen).toEqual([
     { kind: 'tcp', host: '127.0.0.1', port: 50051 },
     { kind: 'unix', path: '/var/run/tollgate/grpc/tollgate.sock' },
   ]);
+  expect(config.httpListen).toEqual([{ kind: 'tcp', host: '127.0.0.1', port: 8081 }]);
   expect(config.opsListen).toEqual({ kind: 'tcp', host: '0.0.0.0', port: 9464 });
   expect(config.catalogueSource).toBe('file');
   const catalogue = compiled(config.catalogue);
