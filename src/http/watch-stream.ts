@@ -7,11 +7,11 @@
 
 import { Readable } from 'node:stream';
 import type { Session } from '../access/session.js';
+import type { Turns } from '../access/take-turns.js';
 import { SECOND_MS, type Sequence } from '../base/units.js';
 import { decodeEntry } from '../journal/entry-codec.js';
 import { limits } from '../limits.js';
 import type { WatchedEvent } from '../operations/watchers.js';
-import { openPace } from '../state/index/pace.js';
 import {
   beginningText,
   eventText,
@@ -27,6 +27,8 @@ export interface WatchStreamOptions {
   /** The last sequence that the reader knows; undefined: it wants what comes from now on. */
   readonly after: Sequence | undefined;
   readonly render: Render;
+  /** One at a time: however many readers come again at once, others wait for one slice. */
+  readonly turns: Turns;
   /** Reading the journal failed. */
   readonly onError: (error: unknown) => void;
 }
@@ -37,7 +39,7 @@ const READ_AHEAD_BYTES = 64 * 1024;
 
 /** Throws WATCHERS_EXHAUSTED. */
 export function openWatchStream(options: WatchStreamOptions): Readable {
-  const { session, orgId, after, render, onError } = options;
+  const { session, orgId, after, render, turns, onError } = options;
   const { journal, clock, watchers } = session.core;
   const synced = journal.syncedSequence();
   const isGap = after !== undefined && !isWithinReach(after, synced);
@@ -116,15 +118,28 @@ export function openWatchStream(options: WatchStreamOptions): Readable {
 
   /** Nothing happens between its last look at the journal and its end. */
   async function readOn(): Promise<void> {
-    const pace = openPace(clock, () => limits.sliceMs);
+    for (;;) {
+      const reached = await turns(async () => {
+        const reached = readSlice();
+        if (reached === 'slice') await new Promise((resolve) => setImmediate(resolve));
+        return reached;
+      });
+      if (reached === 'end') return;
+      if (reached === 'full') await room();
+    }
+  }
+
+  function readSlice(): 'end' | 'full' | 'slice' {
+    const untilMs = clock.monotonicMs() + limits.sliceMs;
     while (!isEnded && last < journal.syncedSequence() && isAdmitted()) {
       const sequence = last + 1;
       const entry = decodeEntry(journal.read(sequence).body);
       last = sequence;
       const isOwn = entry.kind === 'record' && entry.orgId === orgId;
-      if (isOwn && !say(eventText({ entry, sequence }))) await room();
-      else if (pace.due()) await pace.turn();
+      if (isOwn && !say(eventText({ entry, sequence }))) return 'full';
+      if (clock.monotonicMs() >= untilMs) return 'slice';
     }
+    return 'end';
   }
 
   function room(): Promise<void> {

@@ -1,6 +1,7 @@
 // Watching usage: server-sent events for one organisation. HTTP only, and no RPC, since a stream of
 // gRPC needs none of what this is: a URL that a browser or curl follows.
 
+import { takeTurns } from '../access/take-turns.js';
 import type { Sequence } from '../base/units.js';
 import { draining } from '../operations/core.js';
 import { checkOrgId, createFaults, type Faults, refuseFaults } from '../operations/parse.js';
@@ -31,6 +32,7 @@ export function openWatch(edge: Edge): Watch {
   const routes = openRoutes<'watch'>();
   routes.add('GET', PATH, 'watch');
   const render = openRender();
+  const turns = takeTurns(1);
   const recorder = recorderOf(edge, METHOD, { kind: 'administration' });
   const onError = (error: unknown) => edge.onError(METHOD, error);
 
@@ -43,7 +45,7 @@ export function openWatch(edge: Edge): Watch {
       authorise(session.principal, WATCH, request);
       if (edge.core.draining()) throw draining();
       const { after } = request;
-      const body = openWatchStream({ session, orgId, after, render, onError });
+      const body = openWatchStream({ session, orgId, after, render, turns, onError });
       return { status: 200, headers: HEADERS, body };
     });
   }

@@ -6,7 +6,7 @@ import { assert, present } from '../base/assert.js';
 import { Failure } from '../base/failure.js';
 import type { Sequence } from '../base/units.js';
 import { limits } from '../limits.js';
-import { BATCH_HEADER_BYTES, eachFrame, readBatchHeader } from './batch.js';
+import { BATCH_HEADER_BYTES, type BatchHeader, FRAME_BYTES, readBatchHeader } from './batch.js';
 import type { Files } from './files.js';
 import { openSource, type SegmentFile } from './recover.js';
 import {
@@ -52,6 +52,7 @@ export function openLibrary(files: Files): Library {
   const volumes: Volume[] = [];
   const sources = new Map<number, SegmentSource>();
   const chunk = Buffer.alloc(2 * limits.directoryStrideBytes);
+  let walk: Walk | undefined;
 
   function volumeFor(sequence: Sequence): Volume {
     let low = 0;
@@ -109,8 +110,12 @@ export function openLibrary(files: Files): Library {
     find(sequence) {
       const volume = volumeFor(sequence);
       const source = sourceOf(volume);
+      const known = walk?.volume === volume && walk.next === sequence ? walk : undefined;
+      const entry = known && goOn(known, source, chunk);
+      if (entry !== undefined) return entry;
       volume.directory ??= readTrailer(source)?.directory ?? { sequences: [], offsets: [] };
-      return findEntry(source, seek(volume.directory, sequence), sequence, chunk, volume.file.path);
+      walk = walkTo(volume, source, seek(volume.directory, sequence), sequence, chunk);
+      return take(walk) ?? unreadable(volume, walk.offset, sequence);
     },
     close() {
       for (const number of [...sources.keys()]) forget(number);
@@ -126,13 +131,28 @@ function closeOldest(sources: Map<number, SegmentSource>): void {
   }
 }
 
-function findEntry(
+/** A place in a segment: who reads entries in order goes on from it. */
+interface Walk {
+  readonly volume: Volume;
+  /** Of the segment, from `start` on. */
+  loaded: Buffer;
+  start: number;
+  /** The batch, and where it stands in the segment. */
+  header: BatchHeader;
+  offset: number;
+  /** The next frame of the batch, in `loaded`. */
+  next: Sequence;
+  at: number;
+}
+
+/** To the frame of `sequence`, from the batch that stands at `from`. */
+function walkTo(
+  volume: Volume,
   source: SegmentSource,
   from: number,
   sequence: Sequence,
   chunk: Buffer,
-  path: string,
-): StoredEntry {
+): Walk {
   let start = from;
   let loaded = chunk.subarray(0, source.readSync(chunk, start));
   for (let offset = from; ; ) {
@@ -140,8 +160,7 @@ function findEntry(
       start = offset;
       loaded = chunk.subarray(0, source.readSync(chunk, start));
     }
-    const header = readBatchHeader(loaded, offset - start);
-    if (header === undefined) throw unreadable(path, offset, sequence);
+    const header = readBatchHeader(loaded, offset - start) ?? unreadable(volume, offset, sequence);
     const end = offset + BATCH_HEADER_BYTES + header.bodyBytes;
     if (sequence >= header.firstSequence + header.count) {
       offset = end;
@@ -152,35 +171,59 @@ function findEntry(
       loaded = Buffer.alloc(end - offset);
       source.readSync(loaded, start);
     }
-    return entryIn(loaded, offset - start, header, sequence, path, offset);
+    const at = offset - start + BATCH_HEADER_BYTES;
+    const walk = { volume, loaded, start, header, offset, next: header.firstSequence, at };
+    while (walk.next < sequence) {
+      if (!skip(walk)) unreadable(volume, offset, sequence);
+    }
+    return walk;
   }
 }
 
-function entryIn(
-  buffer: Buffer,
-  at: number,
-  header: { readonly count: number; readonly firstSequence: Sequence },
-  sequence: Sequence,
-  path: string,
-  offset: number,
-): StoredEntry {
-  let found: StoredEntry | undefined;
-  eachFrame(buffer, at, header, (each, crc, start, end) => {
-    if (each !== sequence) return false;
-    if (end <= buffer.length && crc32(buffer.subarray(start, end)) === crc) {
-      found = { sequence, crc, body: Buffer.from(buffer.subarray(start, end)) };
+/**
+ * The next entry by what is loaded, or by what stands behind it. Undefined where that is not whole:
+ * a batch that was being written when it was loaded has to be read again.
+ */
+function goOn(walk: Walk, source: SegmentSource, chunk: Buffer): StoredEntry | undefined {
+  const { header } = walk;
+  if (walk.next >= header.firstSequence + header.count) {
+    walk.offset += BATCH_HEADER_BYTES + header.bodyBytes;
+    if (walk.offset - walk.start + BATCH_HEADER_BYTES > walk.loaded.length) {
+      walk.start = walk.offset;
+      walk.loaded = chunk.subarray(0, source.readSync(chunk, walk.start));
     }
-    return true;
-  });
-  if (found === undefined) throw unreadable(path, offset, sequence);
-  return found;
+    const at = walk.offset - walk.start;
+    const next = readBatchHeader(walk.loaded, at);
+    if (next?.firstSequence !== walk.next) return undefined;
+    if (at + BATCH_HEADER_BYTES + next.bodyBytes > walk.loaded.length) return undefined;
+    walk.header = next;
+    walk.at = at + BATCH_HEADER_BYTES;
+  }
+  return take(walk);
 }
 
-function unreadable(path: string, offset: number, sequence: Sequence): Failure {
-  return new Failure(
-    'JOURNAL_DAMAGED',
-    `${path}: sequence ${sequence} cannot be read near byte ${offset}; run "tollgate verify"`,
-  );
+function take(walk: Walk): StoredEntry | undefined {
+  const { loaded, at, next: sequence } = walk;
+  if (!skip(walk)) return undefined;
+  const crc = loaded.readUInt32LE(at + 4);
+  const body = loaded.subarray(at + FRAME_BYTES, walk.at);
+  return crc32(body) === crc ? { sequence, crc, body: Buffer.from(body) } : undefined;
+}
+
+/** Over one frame; false where it is not whole. */
+function skip(walk: Walk): boolean {
+  const { loaded, at } = walk;
+  if (at + FRAME_BYTES > loaded.length) return false;
+  const end = at + FRAME_BYTES + loaded.readUInt32LE(at);
+  if (end > loaded.length) return false;
+  walk.at = end;
+  walk.next++;
+  return true;
+}
+
+function unreadable({ file }: Volume, offset: number, sequence: Sequence): never {
+  const place = `sequence ${sequence} cannot be read near byte ${offset}`;
+  throw new Failure('JOURNAL_DAMAGED', `${file.path}: ${place}; run "tollgate verify"`);
 }
 
 /** Sequence of the first batch of a segment; undefined where it holds none. */

@@ -8,7 +8,7 @@ import type { CredentialSources } from './credential-sources.js';
 
 export interface GaugeSources {
   readonly state: OpenedState;
-  readonly core: Pick<Core, 'clock' | 'dues' | 'notices' | 'queues'>;
+  readonly core: Pick<Core, 'clock' | 'dues' | 'notices' | 'queues' | 'watchers'>;
   readonly machine: Machine;
   readonly config: { readonly journalBytesMax: number; readonly diskReserveBytes: number };
   readonly sources: CredentialSources;
@@ -18,7 +18,7 @@ export interface GaugeSources {
 export function gaugesOf(sources: GaugeSources): () => GaugeReadings {
   const { state, core, machine, config, filesystem } = sources;
   const credentials = sources.sources;
-  const { notices, queues, clock, dues } = core;
+  const { notices, queues, clock, dues, watchers } = core;
   const { journal, rotation, indexes, checkpoints, store, fold } = state;
   return () => ({
     reservationsOpen: fold.holds.open(),
@@ -27,6 +27,7 @@ export function gaugesOf(sources: GaugeSources): () => GaugeReadings {
     journalBytesMax: config.journalBytesMax,
     queueBytes: journal.pendingBytes(),
     waitingReplies: journal.waitingReplies(),
+    watchers: watchers.count,
     checkpointLagEntries: journal.lastSequence() - checkpoints.applied(),
     residentValues: store.residentValues(),
     diskFreeBytes: machine.freeBytes(),

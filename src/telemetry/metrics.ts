@@ -38,6 +38,7 @@ export interface GaugeReadings {
   /** Decided and not yet durable. */
   readonly queueBytes: number;
   readonly waitingReplies: number;
+  readonly watchers: number;
   /** Whether this start began an empty data directory. */
   readonly dataCreated: boolean;
   readonly checkpointLagEntries: number;
@@ -164,6 +165,7 @@ const GAUGES: readonly (readonly [name: string, help: string, read: ReadSamples]
   ['journal_bytes_max', 'Journal size at which recording ends.', (r) => single(r.journalBytesMax)],
   ['queue_bytes', 'Entries decided and not yet durable.', (r) => single(r.queueBytes)],
   ['waiting_replies', 'Replies that wait for a sync.', (r) => single(r.waitingReplies)],
+  ['watchers', 'Streams of live usage.', (r) => single(r.watchers)],
   ['data_created', '1 if this start began empty.', (r) => single(flag(r.dataCreated))],
   ['checkpoint_lag_entries', 'A restart replays these.', (r) => single(r.checkpointLagEntries)],
   ['resident_values', 'Values of the state kept in memory.', (r) => single(r.residentValues)],

@@ -130,6 +130,7 @@ const READINGS: GaugeReadings = {
   journalBytesMax: 0,
   queueBytes: 0,
   waitingReplies: 0,
+  watchers: 3,
   dataCreated: false,
   checkpointLagEntries: 0,
   residentValues: 0,

@@ -12,6 +12,7 @@ const READINGS: GaugeReadings = {
   journalBytesMax: 4,
   queueBytes: 5,
   waitingReplies: 6,
+  watchers: 3,
   dataCreated: true,
   checkpointLagEntries: 7,
   residentValues: 8,
