@@ -71,3 +71,13 @@ test('of a key that is there twice the last counts', async () => {
   const { json } = await record(`{"event": {}, "event": ${event}}`);
   expect(json.event_id).toBe('twice');
 });
+
+test('a field in both of its spellings is refused: which one another reader took is not known', async () => {
+  const fields = '"event_id": "two", "eventId": "one", "meter": "executions", "quantity": "1"';
+  const { status, json } = await record(`{"event": {${fields}}}`);
+  expect(status).toBe(400);
+  const [, violations] = json.details;
+  expect(violations.field_violations).toEqual([
+    { field: 'event.event_id', description: expect.stringContaining('is given twice: as eventId') },
+  ]);
+});

@@ -63,7 +63,9 @@ function makeDecoder(message: DescMessage): Decode {
       const member = members.get(key);
       const at = within(path, member?.name ?? key);
       if (member === undefined) faults.add(at, 'is no field of this message');
-      else if (value !== null) set(result, member, value, at, faults);
+      else if (key !== member.name && Object.hasOwn(json, member.name)) {
+        faults.add(at, `is given twice: as ${key} too`);
+      } else if (value !== null) set(result, member, value, at, faults);
     }
     return result;
   };
