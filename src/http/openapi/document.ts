@@ -56,7 +56,8 @@ export function openApiDocument(descriptors: Uint8Array, options: OpenApiOptions
   return {
     openapi: '3.1.1',
     info: INFO,
-    servers: [{ url: '/' }],
+    // Beside the document, wherever that is served.
+    servers: [{ url: './' }],
     security: [{ bearer: [] }, { apiKey: [] }],
     tags: services.map((service) => ({
       name: service.name,
