@@ -6,12 +6,15 @@ import { repeatFieldOf, taggedFieldOf, takesVersion } from '../call-headers.js';
 import { isRequired } from './bounds.js';
 import type { CommentOf } from './comments.js';
 import type { Located } from './located.js';
+import type { RpcFacts } from './rpc-facts.js';
 import type { Schemas } from './schemas.js';
 import { wellKnownSchema } from './values.js';
 
 export interface ParametersOptions {
   readonly commentOf: CommentOf;
   readonly schemas: Schemas;
+  /** By `Service/Method`. */
+  readonly rpcs: ReadonlyMap<string, RpcFacts>;
 }
 
 /** `names` are those of the variables, as the path has them. */
@@ -40,6 +43,10 @@ export function describeParameters(
     };
   });
   return [...inPath, ...inQuery, ...headerParameters(binding)];
+}
+
+export function factsOf({ service, method }: Located, rpcs: ParametersOptions['rpcs']): RpcFacts {
+  return present(rpcs.get(`${service}/${method.name}`), method.name);
 }
 
 /** What the path has not and a query can hold: of messages those that JSON writes as a text. */
