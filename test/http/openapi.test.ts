@@ -18,6 +18,7 @@ import { describe, expect, test } from 'vitest';
 import { present } from '../../src/base/assert.js';
 import { bindingsOf } from '../../src/http/bindings.js';
 import { openApiText } from '../../src/http/openapi/text.js';
+import { DENY_AS_ERROR } from '../../src/rpc/edge.js';
 import { document, operations, problems, documentText as text } from '../support/openapi.js';
 
 const IMAGE = readFileSync(new URL('../../generated/descriptors.binpb', import.meta.url));
@@ -96,6 +97,7 @@ describe('an operation', () => {
       parameters: [
         { name: 'org_id', in: 'path', required: true },
         { name: 'Idempotency-Key', in: 'header' },
+        { name: 'tollgate-deny-as-error', in: 'header' },
       ],
       requestBody: json('RecordRequest'),
     });
@@ -129,6 +131,21 @@ describe('an operation', () => {
       'If-Match',
     ]);
     expect(close?.operationId).toBe('FinalizeInvoice_2');
+  });
+
+  test('says where a denial can be an error', () => {
+    const takes = operations.filter(({ operation: { parameters = [] } }) =>
+      parameters.some(({ name }) => name === DENY_AS_ERROR),
+    );
+    expect(takes.map(({ verb, path }) => `${verb} ${path}`).sort()).toEqual([
+      'get /v1/orgs/{org_id}/quota',
+      'post /v1/orgs/{org_id}/quota:check',
+      'post /v1/orgs/{org_id}/reservations',
+      'post /v1/orgs/{org_id}/usage:record',
+    ]);
+    for (const { operation } of takes) {
+      expect(Object.keys(operation.responses)).toEqual(expect.arrayContaining(['409', '429']));
+    }
   });
 
   test('that answers a file has its type', () => {

@@ -4,6 +4,7 @@
 import { createFileRegistry, fromBinary, type JsonObject } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { assert } from '../../base/assert.js';
+import { DENY_AS_ERROR } from '../../rpc/edge.js';
 import { firstParagraph, readComments } from './comments.js';
 import { errorSchemas } from './error-schemas.js';
 import { failureResponses } from './errors.js';
@@ -21,8 +22,8 @@ const INFO: JsonObject = {
     'The same calls as over gRPC, in JSON. Names of fields are snake_case. Quantities and amounts',
     'of money are decimal texts, 64-bit integers are texts, times are RFC 3339. A reply has every',
     'field but messages and optional values that are not set.\n\nA refusal, such as a quota that',
-    'is used up, is data in a reply with status 200; any other status is `google.rpc.Status`.',
-    'Older paths have a form of their own.',
+    `is used up, is data in a reply with status 200, unless \`${DENY_AS_ERROR}\` asks for an`,
+    'error; any other status is `google.rpc.Status`. Older paths have a form of their own.',
   ].join(' '),
   license: { name: 'Apache 2.0', identifier: 'Apache-2.0' },
 };

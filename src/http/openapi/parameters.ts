@@ -2,6 +2,7 @@
 
 import type { DescField, JsonObject } from '@bufbuild/protobuf';
 import { present } from '../../base/assert.js';
+import { DENY_AS_ERROR } from '../../rpc/edge.js';
 import { repeatFieldOf, taggedFieldOf, takesVersion } from '../call-headers.js';
 import { isRequired } from './bounds.js';
 import type { CommentOf } from './comments.js';
@@ -21,7 +22,7 @@ export interface ParametersOptions {
 export function describeParameters(
   binding: Located,
   names: readonly string[],
-  { commentOf, schemas }: ParametersOptions,
+  { commentOf, schemas, rpcs }: ParametersOptions,
 ): JsonObject[] {
   const inPath = binding.variables.map(({ field }, i) => ({
     name: present(names[i], binding.template),
@@ -42,7 +43,9 @@ export function describeParameters(
       schema: schemas.ofField(field, required),
     };
   });
-  return [...inPath, ...inQuery, ...headerParameters(binding)];
+  const { deniesAsError } = factsOf(binding, rpcs);
+  const denial = deniesAsError ? [DENIAL] : [];
+  return [...inPath, ...inQuery, ...headerParameters(binding), ...denial];
 }
 
 export function factsOf({ service, method }: Located, rpcs: ParametersOptions['rpcs']): RpcFacts {
@@ -79,6 +82,17 @@ function headerParameters({ method, variables, verb }: Located): JsonObject[] {
       : []),
   ];
 }
+
+const DENIAL_TEXT = [
+  'With `true` a denial is an error instead of data in a reply with status 200: 429',
+  '(QUOTA_EXCEEDED, with QuotaFailure), or 409 (SUSPENDED) where the organisation is suspended.',
+  'A server that is set to `deny_as_error` always answers so.',
+].join(' ');
+
+const DENIAL: JsonObject = {
+  ...header(DENY_AS_ERROR, DENIAL_TEXT),
+  schema: { type: 'string', enum: ['true', 'false'], default: 'false' },
+};
 
 function header(name: string, description: string): JsonObject {
   return { name, in: 'header', description, schema: { type: 'string' } };
