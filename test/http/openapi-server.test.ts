@@ -8,9 +8,11 @@ import { createTestClock } from '../support/clock.js';
 import { http } from '../support/http.js';
 import { answerProblems, type Described, operations } from '../support/openapi.js';
 import { type Running, start } from '../support/service.js';
+import { watch } from '../support/watching.js';
 
 type Names = Readonly<Record<string, string>>;
 
+const STREAM = 'text/event-stream';
 const OLDER = 'Older paths';
 
 /** What there is; every other name in a path is one of nothing. */
@@ -45,10 +47,14 @@ const USED: readonly object[] = [
 ];
 
 const isOlder = ({ operation }: Described) => operation.tags.includes(OLDER);
+const isStream = ({ operation: { responses } }: Described) =>
+  Object.keys(responses['200']?.['content'] ?? {}).includes(STREAM);
+const called = operations.filter((each) => !isStream(each));
+
 test('every operation of the contract answers with a status and a body that the document has', async () => {
   const running = await started();
   const statuses: number[] = [];
-  for (const each of operations.filter((each) => !isOlder(each))) {
+  for (const each of called.filter((each) => !isOlder(each))) {
     statuses.push((await callAsDescribed(running, each, NAMES)).status);
   }
   expect(running.fatal).toEqual([]);
@@ -63,7 +69,7 @@ test('so does every older path', async () => {
   }
   let names = { ...OLDER_NAMES, ...OLDER_QUERY };
   const refused: string[] = [];
-  for (const each of operations.filter(isOlder)) {
+  for (const each of called.filter(isOlder)) {
     const { status, json } = await callAsDescribed(running, each, names);
     if (status >= 300) refused.push(`${each.operation.operationId} ${status}`);
     // The invoice that was made is the one that is read and closed.
@@ -72,7 +78,7 @@ test('so does every older path', async () => {
   }
   expect(running.fatal).toEqual([]);
   expect(refused).toEqual(['OlderVoidInvoice 409']);
-  const inQuery = operations
+  const inQuery = called
     .filter(isOlder)
     .flatMap(({ operation: { parameters = [] } }) => parameters);
   expect(Object.keys(OLDER_QUERY)).toEqual(
@@ -94,6 +100,16 @@ test('the older paths are those that the server has, and no others', async () =>
   );
   expect(described.length).toBe(served.length);
   expect(described).toEqual(expect.arrayContaining(served));
+});
+
+test('the stream of usage is one, and is refused as the document says', async () => {
+  const running = await started();
+  const streams = operations.filter(isStream);
+  expect(streams.map(({ path }) => path)).toEqual(['/v1/orgs/{org_id}/usage:watch']);
+  const { status, headers } = await watch(running);
+  expect([status, headers['content-type']]).toEqual([200, STREAM]);
+  const { json } = await http(running, 'GET', '/v1/orgs/acme/usage:watch?after=x');
+  expect(streams.map((each) => answerProblems(each, 400, json))).toEqual([[]]);
 });
 
 function started(): Promise<Running> {

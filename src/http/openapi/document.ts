@@ -13,6 +13,7 @@ import { describeOlderPaths, OLDER_TAG, olderSchemas } from './older/operations.
 import { describePaths } from './operations.js';
 import type { RpcFacts } from './rpc-facts.js';
 import { describeSchemas, inOrder } from './schemas.js';
+import { describeWatch } from './watch-operation.js';
 
 const INFO: JsonObject = {
   title: 'Tollgate',
@@ -77,6 +78,7 @@ export function openApiDocument(
     ],
     paths: {
       ...describePaths(bindings, options),
+      ...describeWatch(),
       ...describeOlderPaths(bindings, options),
     },
     components: {
