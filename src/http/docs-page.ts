@@ -19,7 +19,7 @@ export interface Page {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-const OPENAPI = '/openapi.json';
+const OPENAPI = 'openapi.json';
 
 const POLICY = [
   "default-src 'none'",
@@ -40,6 +40,7 @@ const HEADERS: Page['headers'] = {
   'cache-control': 'no-cache',
 };
 
+/** Every link is relative to `/docs`, so that a proxy may serve all of it under a prefix. */
 const HTML = `<!doctype html>
 <html lang="en">
   <head>
@@ -47,13 +48,13 @@ const HTML = `<!doctype html>
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>Tollgate API</title>
     <link rel="icon" href="data:,">
-    <link rel="stylesheet" href="/docs/swagger-ui.css">
+    <link rel="stylesheet" href="docs/swagger-ui.css">
   </head>
   <body>
     <div id="docs"></div>
     <noscript>This page needs JavaScript; the document itself is plain JSON.</noscript>
-    <script src="/docs/swagger-ui-bundle.js"></script>
-    <script src="/docs/start.js"></script>
+    <script src="docs/swagger-ui-bundle.js"></script>
+    <script src="docs/start.js"></script>
   </body>
 </html>
 `;
@@ -65,7 +66,7 @@ export function openDocsPage(): DocsPage {
   const script = 'text/javascript; charset=utf-8';
   return {
     pages: new Map([
-      [OPENAPI, page('application/json; charset=utf-8', readOpenApi())],
+      [`/${OPENAPI}`, page('application/json; charset=utf-8', readOpenApi())],
       ['/docs', page('text/html; charset=utf-8', Buffer.from(HTML))],
       ['/docs/start.js', page(script, Buffer.from(startScript(OPENAPI)))],
       ['/docs/swagger-ui-bundle.js', page(script, asset('swagger-ui-bundle.js'))],

@@ -16,10 +16,11 @@ import { openRender } from './watch-text.js';
 /** Undefined: the path is another one. */
 export type Watch = (call: HttpCall) => Promise<HttpReply> | undefined;
 
-const METHOD = 'WatchUsage';
-const PATH = '/v1/orgs/{org_id}/usage:watch';
+export const WATCH_METHOD = 'WatchUsage';
+export const WATCH_PATH = '/v1/orgs/{org_id}/usage:watch';
+export const WATCH_TYPE = 'text/event-stream';
 const HEADERS = {
-  'content-type': 'text/event-stream',
+  'content-type': WATCH_TYPE,
   // nginx would collect events before it sends them on.
   'x-accel-buffering': 'no',
 };
@@ -30,14 +31,14 @@ interface Request extends WatchRequest {
 
 export function openWatch(edge: Edge): Watch {
   const routes = openRoutes<'watch'>();
-  routes.add('GET', PATH, 'watch');
+  routes.add('GET', WATCH_PATH, 'watch');
   const render = openRender();
   const turns = takeTurns(1);
-  const recorder = recorderOf(edge, METHOD, { kind: 'administration' });
-  const onError = (error: unknown) => edge.onError(METHOD, error);
+  const recorder = recorderOf(edge, WATCH_METHOD, { kind: 'administration' });
+  const onError = (error: unknown) => edge.onError(WATCH_METHOD, error);
 
   function open(call: HttpCall, orgId: string): Promise<HttpReply> {
-    const answerer = { method: METHOD, recorder, orgIdOf: () => orgId };
+    const answerer = { method: WATCH_METHOD, recorder, orgIdOf: () => orgId };
     return answering(edge, answerer, call, async (session) => {
       const request = readRequest(call, orgId);
       // What it is told is free.

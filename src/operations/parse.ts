@@ -10,8 +10,8 @@ import { isMeasurement, type Run } from '../domain/metering/run-units.js';
 import { limits } from '../limits.js';
 import { invalid, type Violation } from './refusal.js';
 
-const PATH_ID = /^[A-Za-z0-9._@-]{1,128}$/;
-const METER = /^[a-z0-9_.]{1,120}$/;
+export const PATH_ID = /^[A-Za-z0-9._@-]{1,128}$/;
+export const METER = /^[a-z0-9_.]{1,120}$/;
 
 /** Gathers the faults of one request, so that a caller hears of all at once. */
 export interface Faults {

@@ -9,15 +9,16 @@ import { start } from '../support/service.js';
 const { pages } = openDocsPage();
 const textOf = (path: string) => pages.get(path)?.body.toString() ?? '';
 
-test('everything that the page loads is a page beside it', () => {
-  const loaded = [...textOf('/docs').matchAll(/(?:src|href)="(?!data:)([^"]+)"/g)];
-  expect(loaded.map(([, path]) => path)).toEqual([
-    '/docs/swagger-ui.css',
-    '/docs/swagger-ui-bundle.js',
-    '/docs/start.js',
-  ]);
-  const all = ['/docs', '/openapi.json', ...loaded.map(([, path]) => path)];
-  expect([...pages.keys()].sort()).toEqual(all.sort());
+test.each(['', '/behind/a/proxy'])('under %j the page finds all that it loads', (prefix) => {
+  const at = (base: string, reference = '') => new URL(reference, `http://host${base}`).pathname;
+  const loaded = [...textOf('/docs').matchAll(/(?:src|href)="(?!data:)([^"]+)"/g)].map(
+    ([, reference]) => at(`${prefix}/docs`, reference),
+  );
+  const document = at(`${prefix}/docs`, startOptions().url);
+  const found = [`${prefix}/docs`, document, ...loaded].map((path) => path.slice(prefix.length));
+  expect(found.sort()).toEqual([...pages.keys()].sort());
+  const { servers } = JSON.parse(textOf('/openapi.json'));
+  expect(servers.map(({ url }: { url: string }) => at(document, url))).toEqual([`${prefix}/`]);
 });
 
 test('the page has no script and no style of its own, which its policy would refuse', () => {
@@ -41,12 +42,7 @@ test.each([...pages])('%s has its type and the policy', (path, { contentType, he
 });
 
 test('it shows the document that it is told, and asks nobody whether that is valid', () => {
-  let given: unknown;
-  const start = new Function('SwaggerUIBundle', textOf('/docs/start.js'));
-  start((options: unknown) => {
-    given = options;
-  });
-  expect(given).toMatchObject({ url: '/openapi.json', dom_id: '#docs', validatorUrl: null });
+  expect(startOptions()).toMatchObject({ dom_id: '#docs', validatorUrl: null });
   expect(textOf('/docs')).toContain('<div id="docs">');
 });
 
@@ -58,3 +54,12 @@ test('a server shows them to everybody, also where calls need a credential', asy
   }
   await running.stop();
 });
+
+function startOptions(): { readonly url: string } {
+  let given = { url: '' };
+  const start = new Function('SwaggerUIBundle', textOf('/docs/start.js'));
+  start((options: typeof given) => {
+    given = options;
+  });
+  return given;
+}

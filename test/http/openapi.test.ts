@@ -18,11 +18,14 @@ import { describe, expect, test } from 'vitest';
 import { present } from '../../src/base/assert.js';
 import { bindingsOf } from '../../src/http/bindings.js';
 import { openApiText } from '../../src/http/openapi/text.js';
+import { DENY_AS_ERROR } from '../../src/rpc/edge.js';
 import { document, operations, problems, documentText as text } from '../support/openapi.js';
 
 const IMAGE = readFileSync(new URL('../../generated/descriptors.binpb', import.meta.url));
 const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, IMAGE));
 const { schemas } = document.components;
+/** A variable of a path. */
+const NAME = /\{[^}]+\}/g;
 
 describe('the document', () => {
   test('is what the descriptors give, the same each time', () => {
@@ -46,12 +49,18 @@ describe('the document', () => {
     expect(unused.filter((name) => !name.includes('securitySchemes'))).toEqual([]);
   });
 
-  test('has an operation for every binding, each with an id of its own', () => {
-    const bindings = bindingsOf(registry);
-    expect(operations.length).toBe(bindings.length);
-    expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(
-      bindings.length,
+  test('has an operation for every binding, and each operation an id of its own', () => {
+    const described = operations.map(({ verb, path }) => `${verb} ${path.replaceAll(NAME, '{}')}`);
+    const bound = bindingsOf(registry).map(
+      ({ verb, template }) => `${verb.toLowerCase()} ${template.replaceAll(NAME, '{}')}`,
     );
+    expect(described).toEqual(expect.arrayContaining(bound));
+    const others = operations.filter((_, i) => !bound.includes(described[i] ?? ''));
+    expect(others.filter(({ path }) => path.startsWith('/v1/')).map(({ path }) => path)).toEqual([
+      '/v1/orgs/{org_id}/usage:watch',
+    ]);
+    const ids = operations.map(({ operation }) => operation.operationId);
+    expect(new Set(ids).size).toBe(ids.length);
     expect(text).not.toContain('RecordStream');
   });
 
@@ -63,7 +72,7 @@ describe('the document', () => {
       const names = (operation.parameters ?? []).map((parameter) => parameter.name);
       expect([path, new Set(names).size]).toEqual([path, names.length]);
       expect(operation.summary).toMatch(/^[A-Z][^\n]+[^.]$/);
-      expect(operation.description).toMatch(/Needs (`[a-z]+\.[a-z]+`|a credential)/);
+      expect(operation.description).toMatch(/Needs (`[a-z]+\.[a-z]+`|a credential|no credential)/);
     }
   });
 
@@ -88,6 +97,7 @@ describe('an operation', () => {
       parameters: [
         { name: 'org_id', in: 'path', required: true },
         { name: 'Idempotency-Key', in: 'header' },
+        { name: 'tollgate-deny-as-error', in: 'header' },
       ],
       requestBody: json('RecordRequest'),
     });
@@ -121,6 +131,21 @@ describe('an operation', () => {
       'If-Match',
     ]);
     expect(close?.operationId).toBe('FinalizeInvoice_2');
+  });
+
+  test('says where a denial can be an error', () => {
+    const takes = operations.filter(({ operation: { parameters = [] } }) =>
+      parameters.some(({ name }) => name === DENY_AS_ERROR),
+    );
+    expect(takes.map(({ verb, path }) => `${verb} ${path}`).sort()).toEqual([
+      'get /v1/orgs/{org_id}/quota',
+      'post /v1/orgs/{org_id}/quota:check',
+      'post /v1/orgs/{org_id}/reservations',
+      'post /v1/orgs/{org_id}/usage:record',
+    ]);
+    for (const { operation } of takes) {
+      expect(Object.keys(operation.responses)).toEqual(expect.arrayContaining(['409', '429']));
+    }
   });
 
   test('that answers a file has its type', () => {

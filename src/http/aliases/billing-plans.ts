@@ -39,7 +39,7 @@ const PLANS = '/api/billing/plans';
 const SUBSCRIPTIONS = '/api/billing/tenants/{tenant_id}/subscriptions';
 const CURRENCY = 'USD';
 
-const CYCLES: readonly (readonly [name: string, interval: BillingInterval])[] = [
+export const CYCLES: readonly (readonly [name: string, interval: BillingInterval])[] = [
   ['MONTHLY', BillingInterval.BILLING_INTERVAL_MONTH],
   ['QUARTERLY', BillingInterval.BILLING_INTERVAL_QUARTER],
   ['YEARLY', BillingInterval.BILLING_INTERVAL_YEAR],

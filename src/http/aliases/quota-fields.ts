@@ -8,7 +8,7 @@ import { decimalIn, type Fields, fieldsOf, requiredText, textIn } from './fields
 import { toNumberOrNull } from './figures.js';
 import { message } from './message.js';
 
-const MODES: Readonly<Record<string, QuotaMode>> = {
+export const MODES: Readonly<Record<string, QuotaMode>> = {
   HARD: QuotaMode.QUOTA_MODE_HARD,
   SOFT: QuotaMode.QUOTA_MODE_SOFT,
   SHADOW: QuotaMode.QUOTA_MODE_SHADOW,

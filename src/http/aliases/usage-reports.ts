@@ -32,8 +32,8 @@ import { secondsOf } from './times.js';
 const METER = 'service_usage';
 const SERVICE = 'service';
 const USAGE_TYPE = 'usage_type';
-const DAYS_DEFAULT = 30;
-const DAYS_MAX = 36_600;
+export const DAYS_DEFAULT = 30;
+export const DAYS_MAX = 36_600;
 /** The totals are cut there: a range on this grid needs no single events. */
 const GRID_MS = 15 * MINUTE_MS;
 

@@ -18,7 +18,7 @@ import { isoOf, parseWhen } from './times.js';
 type GetUsage = Rpcs['MeteringService']['getUsage'];
 
 /** One look-up each. */
-const FEATURES_MAX = 100;
+export const FEATURES_MAX = 100;
 
 export function usageTotals({ MeteringService: { getUsage } }: Rpcs): readonly Alias[] {
   return [

@@ -1,103 +1,110 @@
-// What a call answers that fails: google.rpc.Status in JSON, one HTTP code for each gRPC code.
+// What a call answers that fails: one HTTP code for each gRPC code, the body in one of two forms.
 
-import type { FileRegistry, JsonObject } from '@bufbuild/protobuf';
-import { present } from '../../base/assert.js';
-import { takesVersion } from '../call-headers.js';
-import type { CommentOf } from './comments.js';
-import type { Located } from './located.js';
+import type { JsonObject } from '@bufbuild/protobuf';
 import { reference } from './values.js';
+
+/** Of one operation. */
+export interface Failing {
+  readonly needsCredential: boolean;
+  readonly hasBody: boolean;
+  /** What it names may not be there. */
+  readonly mayMiss: boolean;
+  /** Something may be in its way. */
+  readonly mayConflict: boolean;
+  readonly takesVersion: boolean;
+}
+
+/** google.rpc.Status, or `{"detail": text}`: the names of their schemas. */
+export type ErrorForm = 'Status' | 'Detail';
 
 interface Failure {
   readonly status: number;
   readonly name: string;
   readonly text: string;
+  /** The same without the contract's words; absent where no older path fails so. */
+  readonly older?: string;
   readonly retryAfter?: true;
-  readonly appliesTo: (operation: Operation) => boolean;
+  readonly appliesTo: (operation: Failing) => boolean;
 }
-
-interface Operation {
-  readonly binding: Located;
-  /** The comment of the RPC. */
-  readonly comment: string;
-}
-
-const always = () => true;
-/** Asked for denials as errors, it answers a suspension so. */
-const DENYING: ReadonlySet<string> = new Set(['CheckQuota']);
-const hasBody = ({ binding }: Operation) => binding.body === 'whole';
 
 const FAILURES: readonly Failure[] = [
   {
     status: 400,
     name: 'BadRequest',
     text: 'INVALID_ARGUMENT or OUT_OF_RANGE: BadRequest names the fields. Do not retry unchanged.',
-    appliesTo: always,
+    older: 'A field is not as it must be; the text names it. Do not retry unchanged.',
+    appliesTo: ({ needsCredential }) => needsCredential,
   },
   {
     status: 401,
     name: 'Unauthenticated',
     text: 'UNAUTHENTICATED: no credential, or one that is not known, ended or revoked.',
-    appliesTo: always,
+    older: '`Missing API key`, or `Invalid API key`: not known, ended or revoked.',
+    appliesTo: ({ needsCredential }) => needsCredential,
   },
   {
     status: 403,
     name: 'PermissionDenied',
     text: 'PERMISSION_DENIED: the credential lacks the permission, or is for others.',
-    appliesTo: always,
+    older: 'The credential lacks the permission, or is for others.',
+    appliesTo: ({ needsCredential }) => needsCredential,
   },
   {
     status: 404,
     name: 'NotFound',
     text: 'NOT_FOUND: there is no such object, or no such path.',
-    appliesTo: ({ binding, comment }) =>
-      binding.variables.length > 0 || comment.includes('NOT_FOUND'),
+    older: 'There is no such object, or no such path.',
+    appliesTo: ({ mayMiss }) => mayMiss,
   },
   {
     status: 409,
     name: 'Conflict',
     text: 'ALREADY_EXISTS or FAILED_PRECONDITION: the reason says what is in the way.',
-    appliesTo: ({ binding, comment }) =>
-      binding.verb !== 'GET' ||
-      /ALREADY_EXISTS|FAILED_PRECONDITION/.test(comment) ||
-      DENYING.has(binding.method.name),
+    older: 'The text says what is in the way.',
+    appliesTo: ({ mayConflict }) => mayConflict,
   },
   {
     status: 412,
     name: 'EtagMismatch',
     text: 'ABORTED (ETAG_MISMATCH): the object has changed; read it again and decide anew.',
-    appliesTo: ({ binding }) => takesVersion(binding.method.input),
+    appliesTo: ({ takesVersion }) => takesVersion,
   },
   {
     status: 413,
     name: 'BodyTooLarge',
     text: 'The body is larger than is taken.',
-    appliesTo: hasBody,
+    older: 'The body is larger than is taken.',
+    appliesTo: ({ hasBody }) => hasBody,
   },
   {
     status: 415,
     name: 'NotJson',
     text: 'The body is not `application/json`.',
-    appliesTo: hasBody,
+    older: 'The body is not `application/json`.',
+    appliesTo: ({ hasBody }) => hasBody,
   },
   {
     status: 429,
     name: 'ResourceExhausted',
     text: 'RESOURCE_EXHAUSTED: a rate, a quota or a bound; the reason says whether waiting helps.',
+    older: 'A rate or a bound; waiting helps where `Retry-After` is given.',
     retryAfter: true,
-    appliesTo: always,
+    appliesTo: ({ needsCredential }) => needsCredential,
   },
   {
     status: 500,
     name: 'Internal',
     text: 'INTERNAL or UNKNOWN: the outcome is not known; the server log says more.',
-    appliesTo: always,
+    older: 'The outcome is not known; the server log says more.',
+    appliesTo: () => true,
   },
   {
     status: 503,
     name: 'Unavailable',
     text: 'UNAVAILABLE, or a full disk or journal: nothing was changed. Retry with the same ids.',
+    older: 'Not now, and nothing was changed: `Billing not initialized` while the server starts.',
     retryAfter: true,
-    appliesTo: always,
+    appliesTo: () => true,
   },
 ];
 
@@ -107,82 +114,37 @@ const RETRY_AFTER: JsonObject = {
 };
 
 /** By status code, for one operation. */
-export function failuresOf(operation: Operation): JsonObject {
+export function failuresOf(operation: Failing, form: ErrorForm): JsonObject {
   const fitting = FAILURES.filter(({ appliesTo }) => appliesTo(operation));
   return Object.fromEntries(
-    fitting.map(({ status, name }) => [status, { $ref: `#/components/responses/${name}` }]),
+    fitting.map(({ status, name }) => [
+      status,
+      { $ref: `#/components/responses/${responseName(name, form)}` },
+    ]),
   );
 }
 
 /** What `failuresOf` refers to. */
 export function failureResponses(): JsonObject {
-  return Object.fromEntries(
-    FAILURES.map(({ name, text, retryAfter }) => [
-      name,
-      {
-        description: text,
-        ...(retryAfter ? { headers: { 'Retry-After': RETRY_AFTER } } : {}),
-        content: { 'application/json': { schema: reference('Status') } },
-      },
-    ]),
-  );
-}
-
-const DETAILS = ['ErrorInfo', 'BadRequest', 'QuotaFailure', 'RetryInfo'] as const;
-
-/** The status and each of its details, which name their type as `Any` does. */
-export function statusSchemas(registry: FileRegistry, commentOf: CommentOf): JsonObject {
-  const about = (name: string) =>
-    commentOf(present(registry.getMessage(`google.rpc.${name}`), name));
-  const detail = (name: (typeof DETAILS)[number], properties: JsonObject): JsonObject => ({
-    type: 'object',
-    description: about(name),
-    required: ['@type', ...Object.keys(properties)],
-    properties: { '@type': { const: typeUrl(name) }, ...properties },
-  });
-  const texts = (...names: readonly string[]): JsonObject => ({
-    type: 'array',
-    items: {
-      type: 'object',
-      required: [...names],
-      properties: Object.fromEntries(names.map((name) => [name, { type: 'string' }])),
-    },
-  });
   return {
-    Status: {
-      type: 'object',
-      description: 'Why a call failed. Branch on the `reason` of the ErrorInfo.',
-      required: ['code', 'message', 'details'],
-      properties: {
-        code: { type: 'integer', format: 'int32', description: 'gRPC status code.' },
-        message: { type: 'string', description: 'For developers. Do not parse it.' },
-        details: {
-          type: 'array',
-          items: {
-            oneOf: DETAILS.map(reference),
-            discriminator: {
-              propertyName: '@type',
-              mapping: Object.fromEntries(
-                DETAILS.map((name) => [typeUrl(name), `#/components/schemas/${name}`]),
-              ),
-            },
-          },
-        },
-      },
-    },
-    ErrorInfo: detail('ErrorInfo', {
-      reason: { type: 'string', description: 'Stable, for example EVENT_ID_REUSED.' },
-      domain: { const: 'tollgate.dev' },
-      metadata: { type: 'object', additionalProperties: { type: 'string' } },
-    }),
-    BadRequest: detail('BadRequest', { field_violations: texts('field', 'description') }),
-    QuotaFailure: detail('QuotaFailure', { violations: texts('subject', 'description') }),
-    RetryInfo: detail('RetryInfo', {
-      retry_delay: { type: 'string', pattern: '^[0-9]+(\\.[0-9]{1,9})?s$' },
-    }),
+    ...Object.fromEntries(FAILURES.map((failure) => responseOf(failure, failure.text, 'Status'))),
+    ...Object.fromEntries(
+      FAILURES.flatMap((failure) =>
+        failure.older === undefined ? [] : [responseOf(failure, failure.older, 'Detail')],
+      ),
+    ),
   };
 }
 
-function typeUrl(name: string): string {
-  return `type.googleapis.com/google.rpc.${name}`;
+function responseOf({ name, retryAfter }: Failure, description: string, form: ErrorForm) {
+  const response: JsonObject = {
+    description,
+    ...(retryAfter ? { headers: { 'Retry-After': RETRY_AFTER } } : {}),
+    content: { 'application/json': { schema: reference(form) } },
+  };
+  return [responseName(name, form), response] as const;
+}
+
+function responseName(name: string, form: ErrorForm): string {
+  return form === 'Status' ? name : `Older${name}`;
 }

@@ -2,23 +2,19 @@
 
 import type { DescMessage, JsonObject } from '@bufbuild/protobuf';
 import { present } from '../../base/assert.js';
-import { taggedFieldOf } from '../call-headers.js';
+import { taggedFieldOf, takesVersion } from '../call-headers.js';
 import { fileTypeOf } from '../raw-replies.js';
 import { firstSentence } from './comments.js';
-import { failuresOf } from './errors.js';
+import { type Failing, failuresOf } from './errors.js';
 import { exampleOf } from './examples.js';
 import type { Located } from './located.js';
-import { describeParameters, type ParametersOptions } from './parameters.js';
-
-export interface OperationsOptions extends ParametersOptions {
-  /** `Service/Method` → what a caller needs, a sentence. */
-  readonly permissions: ReadonlyMap<string, string>;
-}
+import { describeParameters, factsOf, type ParametersOptions } from './parameters.js';
+import type { RpcFacts } from './rpc-facts.js';
 
 /** Path items in the order of the contract, the operations of one path side by side. */
 export function describePaths(
   bindings: readonly Located[],
-  options: OperationsOptions,
+  options: ParametersOptions,
 ): JsonObject {
   const byShape = new Map<string, Located[]>();
   for (const binding of bindings) {
@@ -53,12 +49,13 @@ function variableNames(sharing: readonly Located[]): readonly string[] {
 function describeOperation(
   binding: Located,
   names: readonly string[],
-  options: OperationsOptions,
+  options: ParametersOptions,
 ): JsonObject {
   const { service, method, index, body, verb } = binding;
-  const { commentOf, permissions } = options;
+  const { commentOf, rpcs } = options;
   const comment = commentOf(method);
-  const needs = present(permissions.get(`${service}/${method.name}`), method.name);
+  const facts = factsOf(binding, rpcs);
+  const { needs } = facts;
   const parameters = describeParameters(binding, names, options);
   const isTagged = taggedFieldOf(method.output) !== undefined;
   return {
@@ -75,9 +72,29 @@ function describeOperation(
         content: replyContent(method.output, options),
       },
       ...(isTagged && verb === 'GET' ? { 304: { description: 'The known version holds.' } } : {}),
-      ...failuresOf({ binding, comment }),
+      ...failuresOf(failingOf(binding, comment, facts), 'Status'),
     },
   };
+}
+
+function failingOf(
+  { verb, body, variables, method }: Located,
+  comment: string,
+  { deniesAsError }: RpcFacts,
+): Failing {
+  return {
+    needsCredential: true,
+    hasBody: body === 'whole',
+    mayMiss: variables.length > 0 || comment.includes('NOT_FOUND'),
+    // Asked for denials as errors, it answers a suspension so.
+    mayConflict: verb !== 'GET' || deniesAsError || saysConflict(comment),
+    takesVersion: takesVersion(method.input),
+  };
+}
+
+/** Whether the comment of an RPC tells of one. */
+export function saysConflict(comment: string): boolean {
+  return /ALREADY_EXISTS|FAILED_PRECONDITION/.test(comment);
 }
 
 const ETAG: JsonObject = {
@@ -85,7 +102,7 @@ const ETAG: JsonObject = {
   schema: { type: 'string' },
 };
 
-function requestBody(binding: Located, options: OperationsOptions): JsonObject {
+function requestBody(binding: Located, options: ParametersOptions): JsonObject {
   const { schemas, commentOf } = options;
   const { input } = binding.method;
   const inPath = new Set(binding.variables.map(({ field }) => field));
@@ -97,7 +114,7 @@ function requestBody(binding: Located, options: OperationsOptions): JsonObject {
   };
 }
 
-function replyContent(output: DescMessage, { schemas }: OperationsOptions): JsonObject {
+function replyContent(output: DescMessage, { schemas }: ParametersOptions): JsonObject {
   const fileType = fileTypeOf(output);
   return {
     ...(fileType === undefined ? {} : { [fileType]: {} }),
