@@ -17,6 +17,7 @@ export interface ServerProcess {
   readonly client: MeteringServiceClient;
   readonly address: string;
   readonly ops: string;
+  readonly http: string;
   /** Standard output and error so far. */
   readonly output: () => string;
   readonly signal: (signal: NodeJS.Signals) => void;
@@ -53,6 +54,7 @@ export async function spawnServer(
     client,
     address,
     ops: addresses.ops[0] ?? '',
+    http: addresses.http[0] ?? '',
     output,
     signal: (signal) => void child.kill(signal),
     exited,
@@ -118,6 +120,7 @@ interface AddressesFile {
   readonly pid: number;
   readonly grpc: readonly string[];
   readonly ops: readonly string[];
+  readonly http: readonly string[];
 }
 
 async function waitForAddresses(
