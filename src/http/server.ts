@@ -11,6 +11,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { authorizationIn } from '../access/authorization.js';
 import { secureContextOptions, type TlsMaterial } from '../access/tls-material.js';
 import { assert } from '../base/assert.js';
 import { once } from '../base/closers.js';
@@ -66,7 +67,7 @@ export interface HttpServer {
 
 const SETTING = 'http_listen';
 const HEADERS_TIMEOUT_MS = 5 * SECOND_MS;
-const REQUEST_TIMEOUT_MS = 30 * SECOND_MS;
+
 const TIMEOUT_CHECK_MS = SECOND_MS;
 
 /** Rejects with the Failure LISTEN_FAILED. */
@@ -120,7 +121,7 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
 
 const BOUNDS = {
   headersTimeout: HEADERS_TIMEOUT_MS,
-  requestTimeout: REQUEST_TIMEOUT_MS,
+  requestTimeout: limits.requestMs,
   keepAliveTimeout: limits.httpKeepAliveMs,
   connectionsCheckingInterval: TIMEOUT_CHECK_MS,
   maxHeaderSize: limits.httpHeaderBytes,
@@ -230,6 +231,9 @@ function makeApp(
       ...pathOf(request),
       body: typeof request.body === 'string' ? request.body : '',
       header(name) {
+        if (name === 'authorization') {
+          return authorizationIn(request.headers, request.raw.rawHeaders);
+        }
         const value = request.headers[name];
         return typeof value === 'string' ? value : '';
       },
