@@ -22,7 +22,7 @@ import { type Edge, noteDenied, recorderOf } from '../rpc/edge.js';
 import { everyRpc, type Rpcs } from '../rpc/rpcs.js';
 import type { RpcRecorder } from '../telemetry/rpc-metrics.js';
 import type { Connections } from './connections.js';
-import { http2ServersOf } from './harden.js';
+import { cutOff, http2ServersOf } from './harden.js';
 import { createSansOfSession } from './peer-sans.js';
 import { RECORD_STREAM } from './record-stream.js';
 import { errorReply } from './unary.js';
@@ -78,6 +78,10 @@ export function admitCalls(server: Server, options: AdmissionOptions): void {
       _flags: number,
       rawHeaders: string[],
     ) => {
+      if (bytesOf(rawHeaders) > limits.metadataBytes) {
+        cutOff(stream);
+        return;
+      }
       const path = headers[':path'] ?? '';
       const target = gated.get(path);
       if (target !== undefined) admit(target, stream, { headers, rawHeaders, serve });
@@ -158,6 +162,18 @@ function gatedPaths({ edge, rpcs }: AdmissionOptions): ReadonlyMap<string, Gated
 }
 
 /**
+ * As HTTP/2 counts them. Node holds a client to the bound only once the client said that it knows.
+ */
+function bytesOf(rawHeaders: readonly string[]): number {
+  let bytes = 0;
+  for (const text of rawHeaders) bytes += text.length + FIELD_BYTES / 2;
+  return bytes;
+}
+
+/** RFC 9113, section 6.5.2. */
+const FIELD_BYTES = 32;
+
+/**
  * Health, reflection, and what there is not need no credential: few bytes, and at the bound on them
  * the oldest makes room.
  */
@@ -166,7 +182,7 @@ function openToAll(connections: Connections) {
   return (serve: Serve, stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     if (open.size >= limits.openServiceStreams) {
       for (const oldest of open) {
-        oldest.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+        cutOff(oldest);
         open.delete(oldest);
         break;
       }
@@ -178,7 +194,7 @@ function openToAll(connections: Connections) {
     let bytes = 0;
     stream.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > limits.openServiceBytes) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      if (bytes > limits.openServiceBytes) cutOff(stream);
     });
   };
 }

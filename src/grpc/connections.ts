@@ -92,9 +92,10 @@ export function watchConnections(servers: readonly Http2Server[]): Connections {
   }
 
   /** A TLS socket is not the one that was connected; only the peer's address links the two. */
-  function connectionOf(socket: PeerSocket): Connection | undefined {
+  function connectionOf({ remoteAddress, remotePort }: PeerSocket): Connection | undefined {
+    const peer = { remoteAddress, remotePort };
     for (const connection of open) {
-      if (connection.session === undefined && isSamePeer(connection.socket, socket)) {
+      if (connection.session === undefined && isSamePeer(connection.socket, peer)) {
         return connection;
       }
     }
@@ -120,7 +121,10 @@ export function watchConnections(servers: readonly Http2Server[]): Connections {
   };
 }
 
-type PeerSocket = Pick<Socket, 'remoteAddress' | 'remotePort'>;
+interface PeerSocket {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+}
 
 /** Of a Unix socket nobody has an address. */
 export function isSamePeer(one: PeerSocket, other: PeerSocket): boolean {

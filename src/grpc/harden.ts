@@ -2,7 +2,13 @@
 // keep what is needed in private fields; grpc-js is pinned, and a test notices when one stops
 // working.
 
-import type { Http2Server, ServerHttp2Session, ServerHttp2Stream, Settings } from 'node:http2';
+import {
+  constants,
+  type Http2Server,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+  type Settings,
+} from 'node:http2';
 import type { Server } from '@grpc/grpc-js';
 import { assert } from '../base/assert.js';
 import { limits } from '../limits.js';
@@ -40,6 +46,13 @@ export function replaceStreamTable(session: ServerHttp2Session): OpenStreams | u
   const table = new StreamTable<ServerHttp2Stream>();
   state.streams = table;
   return table;
+}
+
+/** Its client sees RESOURCE_EXHAUSTED. */
+export function cutOff(stream: ServerHttp2Stream): void {
+  // Without a listener it would end the process.
+  stream.once('error', () => {});
+  stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 function inside(server: Server): Inside {

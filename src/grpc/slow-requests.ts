@@ -2,10 +2,10 @@
 // waits for ever, and keeps what came. Looked for once a second, so that a call that comes whole
 // costs nothing.
 
-import { constants, type ServerHttp2Stream } from 'node:http2';
+import type { ServerHttp2Stream } from 'node:http2';
 import { SECOND_MS } from '../base/units.js';
 import { limits } from '../limits.js';
-import type { OpenStreams } from './harden.js';
+import { cutOff, type OpenStreams } from './harden.js';
 
 export interface SlowRequests {
   /** Its caller sends as long as it likes. */
@@ -30,8 +30,7 @@ export function openSlowRequests(): SlowRequests {
           if (stream.readableEnded || stream.destroyed || endless.has(stream)) continue;
           const times = (met.get(stream) ?? 0) + 1;
           if (times <= SWEEPS) now.set(stream, times);
-          // A client sees RESOURCE_EXHAUSTED.
-          else stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+          else cutOff(stream);
         }
       }
       met = now;

@@ -17,7 +17,12 @@ const EMPTY = Buffer.alloc(0);
 /** Preface, SETTINGS and the WINDOW_UPDATE of a client that means well. */
 export const GREETING = encodeGreeting(1024 * 1024, 16 * 1024 * 1024);
 
-export function frame(type: number, flags: number, streamId: number, payload = EMPTY): Buffer {
+export function frame(
+  type: number,
+  flags: number,
+  streamId: number,
+  payload: Buffer = EMPTY,
+): Buffer {
   const bytes = Buffer.alloc(FRAME_HEADER_BYTES + payload.length);
   writeFrameHeader(bytes, 0, payload.length, type, flags, streamId);
   payload.copy(bytes, FRAME_HEADER_BYTES);
@@ -108,7 +113,8 @@ export interface WireOptions {
   readonly polite?: 'on' | 'off';
 }
 
-export async function openH2Wire({ address, tls = 'off', polite = 'on' }: WireOptions) {
+export async function openH2Wire(options: WireOptions): Promise<H2Wire> {
+  const { address, tls = 'off', polite = 'on' } = options;
   const colon = address.lastIndexOf(':');
   const at = { host: address.slice(0, colon), port: Number(address.slice(colon + 1)) };
   const startedMs = performance.now();
@@ -122,7 +128,7 @@ export async function openH2Wire({ address, tls = 'off', polite = 'on' }: WireOp
   const ended = new Promise<number>((resolve) => {
     socket.once('close', () => resolve(performance.now() - startedMs));
   });
-  let carry = EMPTY;
+  let carry: Buffer = EMPTY;
   socket.on('data', (chunk) => {
     carry = carry.length === 0 ? chunk : Buffer.concat([carry, chunk]);
     while (carry.length >= FRAME_HEADER_BYTES) {
