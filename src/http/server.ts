@@ -26,9 +26,10 @@ import { type Connections, openConnections } from './connections.js';
 import { allowOrigins, isPreflight } from './cors.js';
 import type { Page } from './docs-page.js';
 import { type Front, STARTING } from './front.js';
+import { lingering } from './linger.js';
 import type { Fault } from './problem.js';
 import { BodyRefused, openBodies } from './read-body.js';
-import type { HttpReply } from './transcode.js';
+import type { HttpReply, RefusedReply } from './transcode.js';
 import { answerUnheard } from './unheard.js';
 
 export type HttpAddress =
@@ -201,7 +202,9 @@ function makeApp(
   app.setErrorHandler((error, request, reply) => {
     const [fault, text] = faultOf(error);
     if (fault === 'internal') onError(error);
-    return send(reply, front().refuse(pathOf(request), fault, text));
+    const refusal = front().refuse(pathOf(request), fault, text);
+    if (!(error instanceof BodyRefused)) return send(reply, refusal);
+    return send(reply, beforeItsBody(refusal, request.raw));
   });
   app.setNotFoundHandler(async (request, reply) => send(reply, await call(request)));
   // Before anything of their bodies is read: the routes know which methods the path takes.
@@ -285,6 +288,12 @@ function send(reply: FastifyReply, { status, headers, body }: HttpReply): Fastif
       ...(vary.length > 1 ? { vary: vary.join(', ') } : {}),
     })
     .send(body);
+}
+
+/** The rest of the body may still come. */
+function beforeItsBody({ status, headers, body }: RefusedReply, request: IncomingMessage) {
+  const ends = { 'content-length': `${Buffer.byteLength(body)}`, connection: 'close' };
+  return { status, headers: { ...headers, ...ends }, body: lingering(body, request) };
 }
 
 /** What fastify refuses. */
