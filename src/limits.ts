@@ -71,7 +71,7 @@ export const limits = {
   keyOverlapMaxMs: 30 * DAY_MS,
   /** Credentials that need not be proved anew at each call: about 1 KiB each. */
   sessions: 10_000,
-  /** Of credentials that are not remembered, at a time. Each waits for its signature to be checked. */
+  /** Of credentials that are not remembered, at a time; beyond it UNAVAILABLE, OVERLOADED. */
   proofs: 1000,
   /** Distinct refusals of access remembered for a minute; further ones are not in the audit log. */
   accessDenials: 1000,

@@ -1,25 +1,23 @@
-// What a stranger, or somebody with a key, can do to the gRPC port frame by frame: headers,
-// messages, and floods of what is cheap to send. Those that wait are in `grpc-slow.test.ts`.
+// What a stranger, or somebody with a key, can do to the gRPC port with headers and messages. Floods
+// are in `grpc-floods.test.ts`, those that wait in `grpc-slow.test.ts`.
 
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { limits } from '../../src/limits.js';
-import { encodeWindowUpdate, frameFlag, frameType } from '../bench/h2-frames.js';
-import { createHpackDecoder } from '../bench/hpack.js';
+import { frameFlag } from '../bench/h2-frames.js';
 import { besiege, stopAfterwards } from '../support/besieged.js';
 import { catalogueYaml } from '../support/catalogue.js';
 import {
-  CONTINUATION,
   callFields,
   data,
   type Field,
-  frame,
   GREETING,
   type H2Wire,
   headerBlock,
   headers,
   message,
   openH2Wire,
+  statusOf,
   text,
 } from '../support/h2-wire.js';
 import { AUTH_ON, makeKey } from '../support/keys.js';
@@ -47,7 +45,6 @@ afterEach(() => {
 });
 
 const siege = (attack: () => Promise<void>) => besiege({ running, key }, attack);
-const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));
 const authorization = (value: string): Field => ['authorization', `Bearer ${value}`];
 
 async function wire(): Promise<H2Wire> {
@@ -55,25 +52,6 @@ async function wire(): Promise<H2Wire> {
   wires.push(opened);
   opened.write(GREETING);
   return opened;
-}
-
-/** The gRPC status of a stream, `reset N`, or `ended` with its connection. */
-async function statusOf(on: H2Wire, streamId: number): Promise<string> {
-  const isLast = (got: { type: number; flags: number }) =>
-    got.type === frameType.rstStream ||
-    (got.type === frameType.headers && (got.flags & frameFlag.endStream) !== 0);
-  const last = await on.until(
-    (got) => got.type === frameType.goAway || (got.streamId === streamId && isLast(got)),
-  );
-  if (last === undefined || last.type === frameType.goAway) return 'ended';
-  if (last.type === frameType.rstStream) return `reset ${last.payload.readUInt32BE(0)}`;
-  // Its tables are those of the whole connection.
-  const hpack = createHpackDecoder(4096);
-  let status = '';
-  for (const { type, payload } of on.frames.slice(0, on.frames.indexOf(last) + 1)) {
-    if (type === frameType.headers) status = hpack.decode(payload, 0, payload.length).grpcStatus;
-  }
-  return status;
 }
 
 async function answerTo(...fields: Field[]): Promise<string> {
@@ -197,73 +175,6 @@ describe('of a message', () => {
           on.write(data(streamId, part));
           await statusOf(on, streamId);
         }
-      }
-    }));
-});
-
-describe('a flood of', () => {
-  const credentials: [string, () => readonly Field[]][] = [
-    ['no credential', () => []],
-    ['a bad one', () => [authorization('tg_0123456789_nothing')]],
-    ['a good one', () => [authorization(key)]],
-  ];
-  test.each(credentials)('calls that are taken back at once, with %s, ends', (_, fields) => {
-    const block = headerBlock(callFields(RECORD, ...fields()));
-    const cancel = Buffer.from([0, 0, 0, 8]);
-    const bursts = Array.from({ length: 20 }, (__, burst) => {
-      const ids = Array.from({ length: 1000 }, (___, at) => 1 + 2 * (1000 * burst + at));
-      const calls = ids.flatMap((id) => [
-        headers(id, block),
-        frame(frameType.rstStream, 0, id, cancel),
-      ]);
-      return Buffer.concat(calls);
-    });
-    return siege(async () => {
-      const on = await wire();
-      for (const burst of bursts) {
-        on.write(burst);
-        await pause(50);
-      }
-      // Node hears nothing more on it, and grpc-js's keepalive ends it within 40 s.
-      expect(await on.until(({ type }) => type === frameType.goAway)).toBeDefined();
-    });
-  });
-
-  const ping = frame(frameType.ping, 0, 0, Buffer.alloc(8));
-  const settings = frame(frameType.settings, 0, 0, Buffer.from([0, 3, 0, 0, 0, 9]));
-  const FRAMES: [string, Buffer][] = [
-    ['PING', ping],
-    ['SETTINGS', settings],
-    ['WINDOW_UPDATE by 0', encodeWindowUpdate(0, 0)],
-    ['WINDOW_UPDATE by 1', encodeWindowUpdate(0, 1)],
-    ['empty DATA', frame(frameType.data, 0, 1)],
-    ['PRIORITY', frame(2, 0, 1, Buffer.from([0, 0, 0, 3, 1]))],
-    ['frames of no known type', frame(0xfa, 0xff, 1, Buffer.alloc(16))],
-  ];
-  test.each(FRAMES)('%s is borne, or ends its connection', (_, one) =>
-    siege(async () => {
-      const on = await wire();
-      on.write(headers(1, headerBlock(callFields(RECORD, authorization(key)))));
-      const thousand = Buffer.concat(Array.from({ length: 1000 }, () => one));
-      on.socket.pause();
-      for (let burst = 0; burst < 40 && !on.socket.destroyed; burst++) {
-        on.write(thousand);
-        await pause(10);
-      }
-    }),
-  );
-
-  test('CONTINUATION ends its connection', () =>
-    siege(async () => {
-      for (const part of [NOTHING, headerBlock([['x-a', 'x'.repeat(1000)]])]) {
-        const on = await wire();
-        on.write(frame(frameType.headers, 0, 1, headerBlock(callFields(RECORD))));
-        const thousand = Array.from({ length: 1000 }, () => frame(CONTINUATION, 0, 1, part));
-        for (let burst = 0; burst < 40 && !on.socket.destroyed; burst++) {
-          on.write(...thousand);
-          await pause(10);
-        }
-        expect(await statusOf(on, 1)).toBe('ended');
       }
     }));
 });

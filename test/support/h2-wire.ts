@@ -11,6 +11,7 @@ import {
   readUint31,
   writeFrameHeader,
 } from '../bench/h2-frames.js';
+import { createHpackDecoder } from '../bench/hpack.js';
 
 export const CONTINUATION = 9;
 const EMPTY = Buffer.alloc(0);
@@ -173,4 +174,23 @@ export async function openH2Wire(options: WireOptions): Promise<H2Wire> {
     },
   };
   return wire;
+}
+
+/** The gRPC status of a stream, `reset N`, or `ended` with its connection. */
+export async function statusOf(on: H2Wire, streamId: number): Promise<string> {
+  const isLast = (got: { type: number; flags: number }) =>
+    got.type === frameType.rstStream ||
+    (got.type === frameType.headers && (got.flags & frameFlag.endStream) !== 0);
+  const last = await on.until(
+    (got) => got.type === frameType.goAway || (got.streamId === streamId && isLast(got)),
+  );
+  if (last === undefined || last.type === frameType.goAway) return 'ended';
+  if (last.type === frameType.rstStream) return `reset ${last.payload.readUInt32BE(0)}`;
+  // Its tables are those of the whole connection.
+  const hpack = createHpackDecoder(4096);
+  let status = '';
+  for (const { type, payload } of on.frames.slice(0, on.frames.indexOf(last) + 1)) {
+    if (type === frameType.headers) status = hpack.decode(payload, 0, payload.length).grpcStatus;
+  }
+  return status;
 }
