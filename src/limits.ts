@@ -71,6 +71,8 @@ export const limits = {
   keyOverlapMaxMs: 30 * DAY_MS,
   /** Credentials that need not be proved anew at each call: about 1 KiB each. */
   sessions: 10_000,
+  /** Of credentials that are not remembered, at a time; beyond it UNAVAILABLE, OVERLOADED. */
+  proofs: 1000,
   /** Distinct refusals of access remembered for a minute; further ones are not in the audit log. */
   accessDenials: 1000,
   certificates: 1000,
@@ -189,7 +191,14 @@ export const limits = {
   alertsPerOrg: 50,
 
   // gRPC server.
+  grpcConnections: 1024,
   streamsPerConnection: 1024,
+  /** From the headers of a call to the end of its one message. */
+  requestMs: 30 * SECOND_MS,
+  /** Of health and reflection, which need no credential, over all connections … */
+  openServiceStreams: 1024,
+  /** … and what a caller may send on each. */
+  openServiceBytes: 64 * 1024,
   streamUnackedEvents: 4096,
   idleConnectionMs: 5 * MINUTE_MS,
   keepaliveMs: 30 * SECOND_MS,

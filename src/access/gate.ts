@@ -8,7 +8,7 @@
 // compares the rest; with a remembered token it costs a SHA-256. The first call with a key costs a
 // SHA-256 and two look-ups in the ledger.
 
-import type { EpochMs } from '../base/units.js';
+import { type EpochMs, SECOND_MS } from '../base/units.js';
 import {
   isKey,
   isSame,
@@ -93,6 +93,7 @@ export function openGate(core: Core, options: GateOptions): Gate {
   function prove(text: string, sessionKey: string): Promise<Session> {
     const begun = proving.get(text);
     if (begun !== undefined) return begun;
+    if (proving.size >= limits.proofs) throw tooManyProofs();
     const proof = proveAlone(text, sessionKey).finally(() => proving.delete(text));
     proving.set(text, proof);
     return proof;
@@ -192,9 +193,19 @@ function sessionOf(
 
 const BEARER = /^bearer +/i;
 
+/** In both headers, it is the same: of two, nobody could say which one somebody else looked at. */
 function credentialIn<Call>(call: Call, { header }: CallReader<Call>): string {
+  const key = header(call, 'x-api-key');
   const authorization = header(call, 'authorization');
-  if (authorization === '') return header(call, 'x-api-key');
+  if (authorization === '') return key;
+  const text = withoutScheme(authorization);
+  if (key !== '' && !isSame(key, text)) {
+    throw invalidCredential('"authorization" and "x-api-key" are not the same: send one');
+  }
+  return text;
+}
+
+function withoutScheme(authorization: string): string {
   // The usual spelling needs no regular expression.
   if (authorization.startsWith('Bearer tg_')) return authorization.slice(7);
   const scheme = BEARER.exec(authorization)?.[0];
@@ -206,7 +217,13 @@ function missingCredential(): Refusal {
   return new Refusal('UNAUTHENTICATED', 'CREDENTIAL_MISSING', text);
 }
 
-function invalidCredential(): Refusal {
-  const text = 'the credential is not valid: unknown, expired, revoked or not one at all';
+const INVALID = 'the credential is not valid: unknown, expired, revoked or not one at all';
+
+function invalidCredential(text = INVALID): Refusal {
   return new Refusal('UNAUTHENTICATED', 'CREDENTIAL_INVALID', text);
+}
+
+function tooManyProofs(): Refusal {
+  const text = 'too many new credentials at a time; those in use are not held up';
+  return new Refusal('UNAVAILABLE', 'OVERLOADED', text, { retryMs: SECOND_MS });
 }

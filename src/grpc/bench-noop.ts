@@ -3,12 +3,13 @@
 
 import type { Server, ServiceDefinition } from '@grpc/grpc-js';
 
+export const NOOP_PATH = '/tollgate.bench.v1.Bench/Noop';
 const NOTHING = Buffer.alloc(0);
 const pass = (bytes: Buffer) => bytes;
 
 const DEFINITION: ServiceDefinition = {
   noop: {
-    path: '/tollgate.bench.v1.Bench/Noop',
+    path: NOOP_PATH,
     requestStream: false,
     responseStream: false,
     requestSerialize: pass,

@@ -16,9 +16,13 @@ import { assert } from '../base/assert.js';
 export type ServerCall = Pick<ServerUnaryCall<unknown, unknown>, 'getAuthContext'>;
 
 export function createSansOf(): (call: ServerCall) => PeerCertificate {
-  const known = new WeakMap<ServerHttp2Session, PeerCertificate>();
-  return (call) => {
-    const session = sessionOf(call);
+  const sansOf = createSansOfSession();
+  return (call) => sansOf(sessionOf(call));
+}
+
+export function createSansOfSession(): (session: Session | undefined) => PeerCertificate {
+  const known = new WeakMap<Session, PeerCertificate>();
+  return (session) => {
     if (session === undefined || session.destroyed) return { kind: 'absent' };
     let sans = known.get(session);
     if (sans === undefined) {
@@ -28,6 +32,8 @@ export function createSansOf(): (call: ServerCall) => PeerCertificate {
     return sans;
   };
 }
+
+type Session = ServerHttp2Session;
 
 /** What grpc-js keeps in private fields; with interceptors, one within the other. */
 interface Inside {

@@ -30,10 +30,10 @@ export interface RecordStreams {
   readonly drain: () => void;
 }
 
-const METHOD = 'RecordStream';
+export const RECORD_STREAM = 'RecordStream';
 
 export function recordStreams(edge: Edge): RecordStreams {
-  const recorder = edge.recorder(METHOD);
+  const recorder = edge.recorder(RECORD_STREAM);
   const open = new Set<(why: Refusal) => void>();
   return {
     handler(stream) {
@@ -114,9 +114,9 @@ function serve(edge: Edge, stream: Stream, done: (code: number) => void): (why: 
   function fail(error: unknown): void {
     if (progress.ending) return;
     progress.ending = true;
-    noteDenied(edge, METHOD, error, { session, source: stream.getPeer(), orgId: '' });
+    noteDenied(edge, RECORD_STREAM, error, { session, source: stream.getPeer(), orgId: '' });
     acknowledge(() => {
-      const answer = errorReply(edge, METHOD, error);
+      const answer = errorReply(edge, RECORD_STREAM, error);
       close(answer.code);
       stream.emit('error', answer);
     });

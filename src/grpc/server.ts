@@ -7,8 +7,10 @@ import { listenFailure } from '../base/listen-failure.js';
 import { limits } from '../limits.js';
 import type { Edge } from '../rpc/edge.js';
 import type { Rpcs } from '../rpc/rpcs.js';
-import { addNoop } from './bench-noop.js';
-import { limitMetadata, watchSessions } from './harden.js';
+import { admitCalls } from './admission.js';
+import { addNoop, NOOP_PATH } from './bench-noop.js';
+import { watchConnections } from './connections.js';
+import { http2ServersOf, limitMetadata } from './harden.js';
 import { addReflection } from './reflection.js';
 import { addServices } from './services.js';
 import type { TlsCredentials } from './tls-credentials.js';
@@ -74,7 +76,9 @@ export async function openGrpcServer(options: GrpcServerOptions): Promise<GrpcSe
     server.forceShutdown();
     throw error;
   }
-  const sessions = watchSessions(server);
+  const connections = watchConnections(http2ServersOf(server));
+  const free = options.benchNoop === 'on' ? [NOOP_PATH] : [];
+  admitCalls(server, { edge, rpcs: options.rpcs, connections, free });
   return {
     bound,
     setServing(serving) {
@@ -88,7 +92,7 @@ export async function openGrpcServer(options: GrpcServerOptions): Promise<GrpcSe
         await new Promise((resolve) => setTimeout(resolve, POLL_MS));
       }
       const cutOff = edge.openCalls;
-      await sessions.endAll();
+      await connections.endAll();
       server.forceShutdown();
       for (const address of addresses) if (address.kind === 'unix') removeSocket(address.path);
       return cutOff;

@@ -5,6 +5,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { isSamePeer } from '../grpc/connections.js';
 import { limits } from '../limits.js';
 
 export interface Connections {
@@ -108,8 +109,4 @@ export function openConnections(): Connections {
     longest.socket.destroy();
     return true;
   }
-}
-
-function isSamePeer(one: Socket, other: Socket): boolean {
-  return one.remotePort === other.remotePort && one.remoteAddress === other.remoteAddress;
 }

@@ -9,7 +9,14 @@ import { answerAlias, detail } from './aliases/alias.js';
 import { type AliasesOptions, openAliases } from './aliases/aliases.js';
 import { type Fault, problemOf, problemOfFault } from './problem.js';
 import { missedOf } from './routes.js';
-import { type HttpCall, type HttpReply, openTranscoder, refuse, replyOf } from './transcode.js';
+import {
+  type HttpCall,
+  type HttpReply,
+  openTranscoder,
+  type RefusedReply,
+  refuse,
+  replyOf,
+} from './transcode.js';
 import { openWatch } from './watch.js';
 
 export interface FrontOptions extends AliasesOptions {
@@ -18,7 +25,11 @@ export interface FrontOptions extends AliasesOptions {
 
 export interface Front {
   readonly answer: (call: HttpCall) => Promise<HttpReply>;
-  readonly refuse: (call: Pick<HttpCall, 'verb' | 'path'>, fault: Fault, text: string) => HttpReply;
+  readonly refuse: (
+    call: Pick<HttpCall, 'verb' | 'path'>,
+    fault: Fault,
+    text: string,
+  ) => RefusedReply;
 }
 
 export function openFront({ contract, ...options }: FrontOptions): Front {
@@ -34,8 +45,9 @@ export function openFront({ contract, ...options }: FrontOptions): Front {
       return detail(problemOfFault(fault, text).status, text, headers);
     },
     refuse({ verb, path }, fault, text) {
-      const isOlder = routes.find(verb, path).kind !== 'no such path';
-      return isOlder ? detail(problemOfFault(fault, text).status, text) : refuse(fault, text);
+      if (routes.find(verb, path).kind === 'no such path') return refuse(fault, text);
+      const { status, headers } = problemOfFault(fault, text);
+      return detail(status, text, headers);
     },
   };
 }

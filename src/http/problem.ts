@@ -99,7 +99,8 @@ export type Fault =
 
 export function problemOfFault(fault: Fault, message: string): Problem {
   const { http, code, reason } = rowOf(fault);
-  return { status: http, headers: {}, body: { code, message, details: [errorInfo(reason, {})] } };
+  const headers = fault === 'overloaded' ? { 'retry-after': '1' } : {};
+  return { status: http, headers, body: { code, message, details: [errorInfo(reason, {})] } };
 }
 
 function rowOf(fault: Fault): Row & { readonly reason: string } {

@@ -11,6 +11,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { authorizationIn } from '../access/authorization.js';
 import { secureContextOptions, type TlsMaterial } from '../access/tls-material.js';
 import { assert } from '../base/assert.js';
 import { once } from '../base/closers.js';
@@ -25,9 +26,10 @@ import { type Connections, openConnections } from './connections.js';
 import { allowOrigins, isPreflight } from './cors.js';
 import type { Page } from './docs-page.js';
 import { type Front, STARTING } from './front.js';
+import { lingering } from './linger.js';
 import type { Fault } from './problem.js';
 import { BodyRefused, openBodies } from './read-body.js';
-import type { HttpReply } from './transcode.js';
+import type { HttpReply, RefusedReply } from './transcode.js';
 import { answerUnheard } from './unheard.js';
 
 export type HttpAddress =
@@ -66,7 +68,7 @@ export interface HttpServer {
 
 const SETTING = 'http_listen';
 const HEADERS_TIMEOUT_MS = 5 * SECOND_MS;
-const REQUEST_TIMEOUT_MS = 30 * SECOND_MS;
+
 const TIMEOUT_CHECK_MS = SECOND_MS;
 
 /** Rejects with the Failure LISTEN_FAILED. */
@@ -120,7 +122,7 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
 
 const BOUNDS = {
   headersTimeout: HEADERS_TIMEOUT_MS,
-  requestTimeout: REQUEST_TIMEOUT_MS,
+  requestTimeout: limits.requestMs,
   keepAliveTimeout: limits.httpKeepAliveMs,
   connectionsCheckingInterval: TIMEOUT_CHECK_MS,
   maxHeaderSize: limits.httpHeaderBytes,
@@ -200,7 +202,9 @@ function makeApp(
   app.setErrorHandler((error, request, reply) => {
     const [fault, text] = faultOf(error);
     if (fault === 'internal') onError(error);
-    return send(reply, front().refuse(pathOf(request), fault, text));
+    const refusal = front().refuse(pathOf(request), fault, text);
+    if (!(error instanceof BodyRefused)) return send(reply, refusal);
+    return send(reply, beforeItsBody(refusal, request.raw));
   });
   app.setNotFoundHandler(async (request, reply) => send(reply, await call(request)));
   // Before anything of their bodies is read: the routes know which methods the path takes.
@@ -230,6 +234,9 @@ function makeApp(
       ...pathOf(request),
       body: typeof request.body === 'string' ? request.body : '',
       header(name) {
+        if (name === 'authorization') {
+          return authorizationIn(request.headers, request.raw.rawHeaders);
+        }
         const value = request.headers[name];
         return typeof value === 'string' ? value : '';
       },
@@ -281,6 +288,12 @@ function send(reply: FastifyReply, { status, headers, body }: HttpReply): Fastif
       ...(vary.length > 1 ? { vary: vary.join(', ') } : {}),
     })
     .send(body);
+}
+
+/** The rest of the body may still come. */
+function beforeItsBody({ status, headers, body }: RefusedReply, request: IncomingMessage) {
+  const ends = { 'content-length': `${Buffer.byteLength(body)}`, connection: 'close' };
+  return { status, headers: { ...headers, ...ends }, body: lingering(body, request) };
 }
 
 /** What fastify refuses. */

@@ -8,17 +8,22 @@ import { credentials } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { WhoAmIResponse } from '../../generated/ts/tollgate/v1/access_service.js';
 import { AccessServiceClient } from '../../generated/ts/tollgate/v1/access_service.js';
+import { MeteringServiceClient } from '../../generated/ts/tollgate/v1/metering_service.js';
 import { openHttpServer } from '../../src/http/server.js';
 import { problemsOf } from '../config/given.js';
+import { catalogueYaml } from '../support/catalogue.js';
 import {
   type Certificate,
   makeAuthority,
   opensslAbsent,
   opensslNote,
 } from '../support/certificates.js';
+import { createTestClock } from '../support/clock.js';
 import { AUTH_ON } from '../support/keys.js';
 import { refused } from '../support/refusals.js';
+import { event } from '../support/requests.js';
 import { type Running, start } from '../support/service.js';
+import { openStream } from '../support/streams.js';
 
 const ORCHESTRATOR = 'spiffe://example.org/orchestrator';
 const yaml = `
@@ -106,6 +111,31 @@ describe.skipIf(opensslAbsent)(`TLS${opensslNote}`, () => {
     }
     expect((await refused(who())).reason).toBe('CREDENTIAL_MISSING');
     expect((await overHttp()).status).toBe(401);
+  });
+
+  test('a stream ends with the certificate that it was opened with', async () => {
+    const clock = createTestClock(new Date().toISOString());
+    const files = ['--tls-cert-file', server.certFile, '--tls-key-file', server.keyFile];
+    const flags = [...AUTH_ON, ...files, '--tls-client-ca-file', ours.certFile];
+    const all = `${yaml}${catalogueYaml()}`;
+    const timed = await start({ yaml: all, flags, clock });
+    const sans = [`URI:${ORCHESTRATOR}`];
+    const { key, cert } = ours.issue({ sans, usage: 'clientAuth', days: 7 });
+    const secure = credentials.createSsl(ours.cert, key, cert);
+    const caller = new MeteringServiceClient(timed.address, secure);
+    try {
+      const stream = openStream({ client: caller });
+      const own = (eventId: string) => event({ orgId: 'team-a', eventId, quantity: '1' });
+      stream.options();
+      stream.item(1, own('a'));
+      await stream.acked(1);
+      clock.advance(7 * 86_400_000 + 60_000);
+      stream.item(2, own('b'));
+      expect(await stream.end).toMatchObject({ refused: { reason: 'CREDENTIAL_INVALID' } });
+    } finally {
+      caller.close();
+      await timed.stop();
+    }
   });
 
   test('plain text is not spoken on its ports', async () => {

@@ -246,6 +246,29 @@ test('a stream ends when its credential is revoked, after what was taken is ackn
     expect(totals[0].quantity).toBe('1');
   }));
 
+test('a stream ends with the moment at which its credential does, and not before', () =>
+  service(async (running, clock) => {
+    const expire_time = time('2026-11-20T13:00:00Z');
+    const fields = { org_id: 'acme', roles: ['operator'], expire_time };
+    const { secret } = await makeKey(running, fields);
+    const stream = openStream(running, Metadata.fromHttp2Headers(bearer(secret)));
+    const own = (eventId: string) => event({ orgId: '', eventId, quantity: '1' });
+    stream.options();
+    clock.advance(3_599_999);
+    stream.item(1, own('a'));
+    await stream.acked(1);
+    clock.advance(1);
+    stream.item(2, own('b'));
+    expect(await stream.end).toMatchObject({
+      code: 'UNAUTHENTICATED',
+      refused: { reason: 'CREDENTIAL_INVALID' },
+    });
+    const request = { org_id: 'acme', meters: ['tokens'] };
+    const platform = bearer(bootstrapKey(running));
+    const { totals } = await cold(running, 'Metering', 'GetUsage', request, platform);
+    expect(totals[0].quantity).toBe('1');
+  }));
+
 test('a stream takes no event of another organisation', () =>
   service(async (running) => {
     const { secret } = await makeKey(running, { org_id: 'acme', roles: ['operator'] });

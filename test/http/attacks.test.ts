@@ -84,7 +84,8 @@ test('slow requests are cut, and what never comes is not waited for', async () =
   const dripping = setInterval(() => slow.socket.write('a'), 500);
   const silent = await wire();
   const half = await wire(`${GET}a: b`);
-  const answers = await Promise.all([slow.ended, silent.ended, half.ended]);
+  const body = await wire(`${POST}content-length: 9\r\n\r\n{`);
+  const answers = await Promise.all([slow.ended, silent.ended, half.ended, body.ended]);
   clearInterval(dripping);
   for (const answer of answers) expect(answer).toMatch(/^HTTP\/1\.1 408 .*REQUEST_TIMED_OUT/s);
 });
@@ -110,8 +111,22 @@ test('a body beyond its bound is refused before it comes, and not read to its en
   };
   socket.on('drain', pump);
   pump();
-  await ended;
+  expect(await ended).toMatch(/^HTTP\/1\.1 413 .*BODY_TOO_LARGE/s);
   expect(socket.bytesWritten).toBeLessThan(limits.messageBytes + 16 * MIB);
+});
+
+test('who sends all of a body beyond its bound still reads that it is refused', async () => {
+  const bytes = limits.messageBytes + MIB;
+  for (const length of [`content-length: ${bytes}`, 'transfer-encoding: chunked']) {
+    const chunk = `${bytes.toString(16)}\r\n`;
+    const { socket, ended } = await wire(`${POST}${length}\r\n\r\n`);
+    socket.write(length.includes('chunked') ? chunk : '');
+    for (let sent = 0; sent < bytes; sent += 64 * 1024) {
+      socket.write('x'.repeat(64 * 1024));
+      await new Promise((done) => setImmediate(done));
+    }
+    expect(await ended).toMatch(/^HTTP\/1\.1 413 .*BODY_TOO_LARGE/s);
+  }
 });
 
 test.each(['HEAD', 'OPTIONS', 'TRACE', 'QUERY', 'PROPFIND'])(
@@ -175,7 +190,7 @@ test('bodies that do not end hold no more than their share together', async () =
     slow.push(opened);
     await new Promise((done) => opened.socket.write(most, done));
   }
-  expect(await slow[0]?.until('OVERLOADED')).toMatch(/^HTTP\/1\.1 503 /);
+  expect(await slow[0]?.until('OVERLOADED')).toMatch(/^HTTP\/1\.1 503 .*retry-after: 1\r\n/s);
   const good = await http(running, 'POST', '/v1/orgs/acme/usage:record', { body: `"${most}"` });
   expect(good.status).toBe(400);
   expect((await heldBytes()) - before).toBeLessThan(limits.httpBodiesBytes + 32 * MIB);
