@@ -84,7 +84,7 @@ export function admitCalls(server: Server, options: AdmissionOptions): void {
       }
       const path = headers[':path'] ?? '';
       const target = gated.get(path);
-      if (target !== undefined) admit(target, stream, { headers, rawHeaders, serve });
+      if (target !== undefined) admit(target, stream, headers, rawHeaders, serve);
       else if (free.includes(path)) serve(stream, headers);
       else serveOpen(serve, stream, headers);
     };
@@ -93,37 +93,47 @@ export function admitCalls(server: Server, options: AdmissionOptions): void {
   function admit(
     target: Gated,
     stream: ServerHttp2Stream,
-    { headers, rawHeaders, serve }: Omit<Arrival, 'session'> & { readonly serve: Serve },
+    headers: IncomingHttpHeaders,
+    rawHeaders: readonly string[],
+    serve: Serve,
   ): void {
     const session = stream.session as ServerHttp2Session | undefined;
-    const letIn = () => {
-      if (session === undefined || stream.destroyed) return;
-      connections.welcome(session);
-      if (target.method === RECORD_STREAM) connections.allowEndless(stream);
-      serve(stream, headers);
-    };
     try {
       const admitted = edge.gate.admit({ headers, rawHeaders, session }, reader);
-      if (admitted instanceof Promise) void wait(target, stream, admitted, letIn);
-      else letIn();
+      if (admitted instanceof Promise) void wait(target, stream, headers, admitted, serve);
+      else letIn(target, stream, headers, serve);
     } catch (error) {
       refuse(target, stream, error);
     }
+  }
+
+  function letIn(
+    { method }: Gated,
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    serve: Serve,
+  ): void {
+    const session = stream.session as ServerHttp2Session | undefined;
+    if (session === undefined || stream.destroyed) return;
+    connections.welcome(session);
+    if (method === RECORD_STREAM) connections.allowEndless(stream);
+    serve(stream, headers);
   }
 
   /** What comes meanwhile stays within the stream's window. */
   async function wait(
     target: Gated,
     stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
     admitted: Promise<unknown>,
-    letIn: () => void,
+    serve: Serve,
   ): Promise<void> {
     edge.openCalls++;
     // grpc-js listens for it later; without a listener it would end the process.
     stream.once('error', () => {});
     try {
       await admitted;
-      letIn();
+      letIn(target, stream, headers, serve);
     } catch (error) {
       refuse(target, stream, error);
     } finally {

@@ -42,7 +42,9 @@ test.skipIf(absent)(`every operation, fuzzed${note}`, { timeout: 2 * MS_MAX }, a
   rmSync(directory, { recursive: true });
 });
 
+/** What it finds it keeps in its working directory. */
 function fuzz(
+  cwd: string,
   argv: readonly string[],
 ): Promise<{ readonly code: number; readonly output: string }> {
   const options = { cwd, timeout: MS_MAX, maxBuffer: 64 * 1024 * 1024 };
