@@ -20,6 +20,11 @@ export interface Session {
   live: boolean;
 }
 
+/** Whether it stands for its credential still. */
+export function isLive({ live, expiresMs }: Session, nowMs: EpochMs): boolean {
+  return live && nowMs < expiresMs;
+}
+
 export interface Sessions {
   readonly find: (key: string) => Session | undefined;
   readonly keep: (key: string, session: Session) => void;

@@ -3,8 +3,8 @@
 // credential: measured, one call of a stranger stopped everything for 1.4 s and held 540 MB. Of a
 // call that is refused here nothing more is read.
 //
-// Cost: a look-up of the path, and of the credential where it is remembered. The handler asks again
-// and has the same answer.
+// Cost: a look-up of the path, and of the credential where it is remembered. The handler finds on the
+// stream whom it was admitted as.
 
 import {
   constants,
@@ -15,12 +15,13 @@ import {
 import type { Server } from '@grpc/grpc-js';
 import { authorizationIn } from '../access/authorization.js';
 import type { CallReader } from '../access/gate.js';
-
+import type { Session } from '../access/session.js';
 import { assert } from '../base/assert.js';
 import { limits } from '../limits.js';
 import { type Edge, noteDenied, recorderOf } from '../rpc/edge.js';
 import { everyRpc, type Rpcs } from '../rpc/rpcs.js';
 import type { RpcRecorder } from '../telemetry/rpc-metrics.js';
+import { keepSession } from './admitted.js';
 import type { Connections } from './connections.js';
 import { cutOff, http2ServersOf } from './harden.js';
 import { createSansOfSession } from './peer-sans.js';
@@ -101,7 +102,7 @@ export function admitCalls(server: Server, options: AdmissionOptions): void {
     try {
       const admitted = edge.gate.admit({ headers, rawHeaders, session }, reader);
       if (admitted instanceof Promise) void wait(target, stream, headers, admitted, serve);
-      else letIn(target, stream, headers, serve);
+      else letIn(target, stream, headers, admitted, serve);
     } catch (error) {
       refuse(target, stream, error);
     }
@@ -111,11 +112,13 @@ export function admitCalls(server: Server, options: AdmissionOptions): void {
     { method }: Gated,
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
+    admitted: Session,
     serve: Serve,
   ): void {
-    const session = stream.session as ServerHttp2Session | undefined;
-    if (session === undefined || stream.destroyed) return;
-    connections.welcome(session);
+    const connection = stream.session as ServerHttp2Session | undefined;
+    if (connection === undefined || stream.destroyed) return;
+    keepSession(stream, admitted);
+    connections.welcome(connection);
     if (method === RECORD_STREAM) connections.allowEndless(stream);
     serve(stream, headers);
   }
@@ -125,15 +128,14 @@ export function admitCalls(server: Server, options: AdmissionOptions): void {
     target: Gated,
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
-    admitted: Promise<unknown>,
+    admitted: Promise<Session>,
     serve: Serve,
   ): Promise<void> {
     edge.openCalls++;
     // grpc-js listens for it later; without a listener it would end the process.
     stream.once('error', () => {});
     try {
-      await admitted;
-      letIn(target, stream, headers, serve);
+      letIn(target, stream, headers, await admitted, serve);
     } catch (error) {
       refuse(target, stream, error);
     } finally {

@@ -7,17 +7,13 @@
 import type { X509Certificate } from 'node:crypto';
 import type { ServerHttp2Session } from 'node:http2';
 import { TLSSocket } from 'node:tls';
-import type { ServerUnaryCall } from '@grpc/grpc-js';
 import type { PeerCertificate } from '../access/gate.js';
 import { endOf } from '../access/tls-material.js';
-import { assert } from '../base/assert.js';
-
-/** A call of any kind, unary or stream. */
-export type ServerCall = Pick<ServerUnaryCall<unknown, unknown>, 'getAuthContext'>;
+import { connectionOf, type ServerCall } from './admitted.js';
 
 export function createSansOf(): (call: ServerCall) => PeerCertificate {
   const sansOf = createSansOfSession();
-  return (call) => sansOf(sessionOf(call));
+  return (call) => sansOf(connectionOf(call));
 }
 
 export function createSansOfSession(): (session: Session | undefined) => PeerCertificate {
@@ -34,20 +30,6 @@ export function createSansOfSession(): (session: Session | undefined) => PeerCer
 }
 
 type Session = ServerHttp2Session;
-
-/** What grpc-js keeps in private fields; with interceptors, one within the other. */
-interface Inside {
-  readonly call?: Inside;
-  readonly nextCall?: Inside;
-  readonly stream?: { readonly session?: ServerHttp2Session };
-}
-
-function sessionOf(call: ServerCall): ServerHttp2Session | undefined {
-  let inner = (call as unknown as Inside).call;
-  while (inner?.nextCall !== undefined) inner = inner.nextCall;
-  assert(inner?.stream !== undefined, 'grpc-js has its fields');
-  return inner.stream.session;
-}
 
 /** Also of a connection of HTTP/1. */
 export function sansOfSocket(socket: unknown): PeerCertificate {

@@ -10,7 +10,7 @@ import type {
   RecordStreamResponse,
 } from '../../generated/ts/tollgate/v1/metering_service.js';
 import { Outcome } from '../../generated/ts/tollgate/v1/usage_event.js';
-import type { Session } from '../access/session.js';
+import { isLive, type Session } from '../access/session.js';
 import { limits } from '../limits.js';
 import { draining, refuseIfUnable } from '../operations/core.js';
 import { recordOne } from '../operations/event-result.js';
@@ -20,6 +20,7 @@ import { invalidField, type Refusal } from '../operations/refusal.js';
 import { authorise } from '../rpc/authorise.js';
 import { type Edge, noteDenied } from '../rpc/edge.js';
 import { STREAM_ITEM } from '../rpc/metering.js';
+import { sessionOf } from './admitted.js';
 import { errorReply, GRPC_CALL } from './unary.js';
 
 type Stream = ServerDuplexStream<RecordStreamRequest, RecordStreamResponse>;
@@ -72,7 +73,8 @@ function serve(edge: Edge, stream: Stream, done: (code: number) => void): (why: 
     results: [],
     ending: false,
   };
-  let session: Session | undefined;
+  let session = sessionOf(stream, core.clock.wallMs());
+  let isPaid = false;
   let admitting = false;
   let scheduled = false;
   let closed = false;
@@ -123,17 +125,16 @@ function serve(edge: Edge, stream: Stream, done: (code: number) => void): (why: 
   }
 
   /** A credential that ended, or was changed, ends its streams too. */
-  function isAdmitted(own: Session | undefined): own is Session {
-    return own?.live === true && core.clock.wallMs() < own.expiresMs;
-  }
-
   function receive(message: RecordStreamRequest): void {
     if (progress.ending) return;
-    if (!isAdmitted(session)) {
+    if (session === undefined || !isLive(session, core.clock.wallMs())) {
       void admitBefore(message);
       return;
     }
     try {
+      // The first message of a stream is paid for, the others are free.
+      if (!isPaid) session.bucket?.take();
+      isPaid = true;
       take(session, progress, message);
       schedule();
       const unacked = Number(progress.received - progress.acked);
@@ -144,14 +145,12 @@ function serve(edge: Edge, stream: Stream, done: (code: number) => void): (why: 
   }
 
   async function admitBefore(message: RecordStreamRequest): Promise<void> {
-    const isFirst = session === undefined;
     admitting = true;
     stream.pause();
     try {
-      session = await edge.gate.admit(stream, GRPC_CALL);
-      // Its messages are free.
-      if (isFirst) session.bucket?.take();
-      if (isAdmitted(session)) receive(message);
+      do session = await edge.gate.admit(stream, GRPC_CALL);
+      while (!isLive(session, core.clock.wallMs()));
+      receive(message);
       stream.resume();
     } catch (error) {
       fail(error);

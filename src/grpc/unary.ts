@@ -15,7 +15,8 @@ import type { Answer, Core } from '../operations/core.js';
 import { Refusal } from '../operations/refusal.js';
 import { DENY_AS_ERROR, type Edge, noteDenied, recorderOf, saysState } from '../rpc/edge.js';
 import { perform, type Rpc } from '../rpc/rpc.js';
-import { createSansOf, type ServerCall } from './peer-sans.js';
+import { type ServerCall, sessionOf } from './admitted.js';
+import { createSansOf } from './peer-sans.js';
 import { internalError, toServiceError } from './status.js';
 
 export function unary<Request, Reply>(
@@ -31,7 +32,7 @@ export function unary<Request, Reply>(
     edge.openCalls++;
     const startedMs = clock.monotonicMs();
     try {
-      const session = gate.admit(call, GRPC_CALL);
+      const session = sessionOf(call, clock.wallMs()) ?? gate.admit(call, GRPC_CALL);
       if (!(session instanceof Promise)) return answer(session, call, callback, startedMs);
       session.then(
         (admitted) => answer(admitted, call, callback, startedMs),
