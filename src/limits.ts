@@ -20,6 +20,8 @@ export const limits = {
   settleEvents: 16,
   /** A full batch of long events; also grpc-js's own default. */
   messageBytes: 4 * 1024 * 1024,
+  /** Fields, items and entries with all that is in them; a batch of full events has 60,000. */
+  messageElements: 100_000,
   /** Of the lines of an invoice in one reply, which clients refuse beyond `messageBytes`. */
   replyLinesBytes: 2 * 1024 * 1024,
   /** gRPC in C and Java refuses more than 8 KiB of metadata by default. */

@@ -3,8 +3,8 @@
 // credential: measured, one call of a stranger stopped everything for 1.4 s and held 540 MB. Of a
 // call that is refused here nothing more is read.
 //
-// Cost: a look-up of the path, and of the credential where it is remembered. The handler finds on the
-// stream whom it was admitted as.
+// Cost: a look-up of the path, and of the credential where it is remembered. The handler finds on
+// the stream whom it was admitted as.
 
 import {
   constants,

@@ -21,6 +21,7 @@ import { authorise } from '../rpc/authorise.js';
 import { type Edge, noteDenied } from '../rpc/edge.js';
 import { STREAM_ITEM } from '../rpc/metering.js';
 import { sessionOf } from './admitted.js';
+import { refuseTooMany } from './element-bound.js';
 import { errorReply, GRPC_CALL } from './unary.js';
 
 type Stream = ServerDuplexStream<RecordStreamRequest, RecordStreamResponse>;
@@ -135,6 +136,7 @@ function serve(edge: Edge, stream: Stream, done: (code: number) => void): (why: 
       // The first message of a stream is paid for, the others are free.
       if (!isPaid) session.bucket?.take();
       isPaid = true;
+      refuseTooMany(message);
       take(session, progress, message);
       schedule();
       const unacked = Number(progress.received - progress.acked);

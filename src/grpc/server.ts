@@ -1,6 +1,7 @@
 // The gRPC server: services, limits, listeners, and an end that an open stream cannot delay.
 
 import { chmodSync } from 'node:fs';
+import type { FileRegistry } from '@bufbuild/protobuf';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { listenFailure } from '../base/listen-failure.js';
@@ -23,6 +24,7 @@ export type Address =
 export interface GrpcServerOptions {
   readonly edge: Edge;
   readonly rpcs: Rpcs;
+  readonly contract: FileRegistry;
   readonly addresses: readonly Address[];
   /** Of TCP listeners; undefined: plain text. */
   readonly tls: TlsCredentials | undefined;
@@ -64,7 +66,7 @@ export async function openGrpcServer(options: GrpcServerOptions): Promise<GrpcSe
   const { edge, addresses } = options;
   const server = new Server(OPTIONS);
   limitMetadata(server);
-  const streams = addServices(server, edge, options.rpcs);
+  const streams = addServices(server, edge, options.rpcs, options.contract);
   const health = new HealthImplementation({ '': 'NOT_SERVING', [SERVICE]: 'NOT_SERVING' });
   health.addToServer(server);
   if (options.reflection === 'on') addReflection(server);

@@ -1,5 +1,6 @@
 // Each service of the contract: its definition, served from the table of its RPCs.
 
+import type { FileRegistry } from '@bufbuild/protobuf';
 import type { Server, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { AccessServiceService } from '../../generated/ts/tollgate/v1/access_service.js';
 import { AdminServiceService } from '../../generated/ts/tollgate/v1/admin_service.js';
@@ -11,6 +12,7 @@ import { OrganizationServiceService } from '../../generated/ts/tollgate/v1/organ
 import { SubscriptionServiceService } from '../../generated/ts/tollgate/v1/subscription_service.js';
 import type { Edge } from '../rpc/edge.js';
 import { everyRpc, type Rpcs, type ServiceName } from '../rpc/rpcs.js';
+import { boundElements } from './element-bound.js';
 import { type RecordStreams, recordStreams } from './record-stream.js';
 import { meteringDefinition } from './reply-encoding.js';
 import { unary } from './unary.js';
@@ -29,7 +31,12 @@ const DEFINITIONS: Readonly<Record<ServiceName, ServiceDefinition>> = {
 
 export const SERVICE_NAMES = Object.keys(DEFINITIONS).map((name) => `tollgate.v1.${name}`);
 
-export function addServices(server: Server, edge: Edge, rpcs: Rpcs): RecordStreams {
+export function addServices(
+  server: Server,
+  edge: Edge,
+  rpcs: Rpcs,
+  contract: FileRegistry,
+): RecordStreams {
   const streams = recordStreams(edge);
   const handlers = new Map<ServiceName, UntypedServiceImplementation>();
   handlers.set('MeteringService', { recordStream: streams.handler });
@@ -38,6 +45,8 @@ export function addServices(server: Server, edge: Edge, rpcs: Rpcs): RecordStrea
     own[key] = unary(edge, method, rpc);
     handlers.set(service, own);
   }
-  for (const [service, own] of handlers) server.addService(DEFINITIONS[service], own);
+  for (const [service, own] of handlers) {
+    server.addService(boundElements(DEFINITIONS[service], contract), own);
+  }
   return streams;
 }

@@ -16,6 +16,7 @@ import { Refusal } from '../operations/refusal.js';
 import { DENY_AS_ERROR, type Edge, noteDenied, recorderOf, saysState } from '../rpc/edge.js';
 import { perform, type Rpc } from '../rpc/rpc.js';
 import { type ServerCall, sessionOf } from './admitted.js';
+import { refuseTooMany } from './element-bound.js';
 import { createSansOf } from './peer-sans.js';
 import { internalError, toServiceError } from './status.js';
 
@@ -73,6 +74,7 @@ export function unary<Request, Reply>(
     };
     try {
       const { request } = call;
+      refuseTooMany(request);
       const source = rpc.kind === 'metering' ? '' : call.getPeer();
       const answered = perform(rpc, session, request, source);
       if (answered instanceof Promise) answered.then(succeed, fail);

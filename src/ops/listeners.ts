@@ -98,6 +98,7 @@ export async function openListeners(options: ListenersOptions): Promise<Listener
       grpc = await openGrpcServer({
         edge,
         rpcs,
+        contract,
         tls: credentials,
         addresses: config.grpcListen,
         reflection: config.reflection ? 'on' : 'off',
