@@ -72,8 +72,9 @@ bench: build ## Measure, about 9 minutes (ARGS=--smoke: half a minute)
 	node dist/bench-esm/test/bench/access.js $(filter --smoke,$(ARGS))
 	node dist/bench-esm/test/bench/billing.js $(filter --smoke,$(ARGS))
 
-faults: build ## Run the fault tests: kills, torn writes, full disks
-	$(BIN)/vitest run --reporter=verbose test/faults $(ARGS)
+faults: build ## Run the fault tests: kills, torn writes, full disks, 2,000 crash states
+	TOLLGATE_CRASH_STATES=$${TOLLGATE_CRASH_STATES:-2000} \
+	  $(BIN)/vitest run --reporter=verbose test/faults $(ARGS)
 
 sim: ## Not there yet: the seeded simulation of the whole
 	@echo "There is no simulation yet; it comes in a later version. Until then: make faults" >&2

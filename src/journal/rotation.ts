@@ -189,7 +189,9 @@ export function openRotation(options: RotationOptions): Rotation {
       const last = offset + needed + END_BYTES;
       if (last > capacity()) {
         bytes += last - capacity();
+        // Before the batch: a file that ended with it would look as if it had been cut.
         current.handle.truncateSync(last);
+        current.handle.syncSync();
         current = { ...current, bytes: last };
       }
       return true;
