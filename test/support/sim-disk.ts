@@ -11,6 +11,7 @@
 
 import { basename } from 'node:path';
 import type { FileHandle, Files } from '../../src/journal/files.js';
+import { systemError } from './fault-files.js';
 
 const SECTOR = 512;
 
@@ -23,6 +24,11 @@ export interface SimDisk {
   readonly moments: () => number;
   /** Called at each moment, before anybody is told of it. */
   readonly onMoment: (act: (moment: number, what: string) => void) => void;
+  /**
+   * The n-th write or sync from now on fails with EIO. As on ext4, XFS and Btrfs, what it was about
+   * stays visible and counts as written, and never reaches the medium by itself.
+   */
+  readonly failAt: (call: 'write' | 'sync', nth: number) => void;
   /** Another disk, with what this one would have kept. */
   readonly crash: (draw: Draw) => SimDisk;
 }
@@ -40,6 +46,8 @@ interface Inode {
   /** Since the last sync, in order; a number is a length. */
   unsynced: (Write | number)[];
 }
+
+type IsBroken = (call: 'write' | 'sync') => boolean;
 
 type Change = { readonly name: string; readonly inode: Inode | undefined };
 
@@ -59,6 +67,8 @@ export function openSimDisk(contents: ReadonlyMap<string, Buffer> = new Map()): 
   let moments = 0;
   let tell = (_moment: number, _what: string) => {};
   const moment = (what: string) => tell(++moments, what);
+  const left = { write: Infinity, sync: Infinity };
+  const isBroken: IsBroken = (call) => --left[call] === 0;
 
   function setVisible(name: string, inode: Inode | undefined): void {
     if (inode === undefined) names.cached.delete(name);
@@ -84,7 +94,7 @@ export function openSimDisk(contents: ReadonlyMap<string, Buffer> = new Map()): 
         });
         moment('create');
       }
-      return handleOf(inodeAt(path), mode === 'synced', moment);
+      return handleOf(inodeAt(path), mode === 'synced', moment, isBroken);
     },
     exists: (path) => names.cached.has(basename(path)),
     list: () => [...names.cached.keys()].sort(),
@@ -114,6 +124,9 @@ export function openSimDisk(contents: ReadonlyMap<string, Buffer> = new Map()): 
     moments: () => moments,
     onMoment(act) {
       tell = act;
+    },
+    failAt(call, nth) {
+      left[call] = nth;
     },
     crash(draw) {
       const kept = new Map(names.stable);
@@ -187,7 +200,12 @@ function withLength(bytes: Buffer, length: number): Buffer {
   return result;
 }
 
-function handleOf(inode: Inode, isSynced: boolean, moment: (what: string) => void): FileHandle {
+function handleOf(
+  inode: Inode,
+  isSynced: boolean,
+  moment: (what: string) => void,
+  isBroken: IsBroken,
+): FileHandle {
   function put(buffer: Buffer, position: number): Write {
     const write = { position, bytes: Buffer.from(buffer) };
     inode.cached = written(inode.cached, write);
@@ -204,19 +222,29 @@ function handleOf(inode: Inode, isSynced: boolean, moment: (what: string) => voi
     inode.stable = written(inode.stable, write);
   }
 
+  function forget(write: Write): void {
+    inode.unsynced = inode.unsynced.filter((each) => each !== write);
+  }
+
   return {
     write(buffer, bytes, position, done) {
       const write = put(buffer.subarray(0, bytes), position);
       moment('begin of a write');
+      const broken = isBroken('write');
+      if (broken) forget(write);
       setImmediate(() => {
-        if (isSynced) settle(write);
+        if (isSynced && !broken) settle(write);
         moment('end of a write');
-        done(undefined);
+        done(broken ? systemError('EIO') : undefined);
       });
     },
     writeSync(buffer, position) {
       const write = put(buffer, position);
       moment('write');
+      if (isBroken('write')) {
+        forget(write);
+        throw systemError('EIO');
+      }
       if (isSynced) settle(write);
     },
     readSync(buffer, position) {
@@ -224,6 +252,7 @@ function handleOf(inode: Inode, isSynced: boolean, moment: (what: string) => voi
     },
     syncSync() {
       inode.unsynced = [];
+      if (isBroken('sync')) throw systemError('EIO');
       inode.stable = Buffer.from(inode.cached);
       moment('sync');
     },
