@@ -76,9 +76,9 @@ faults: build ## Run the fault tests: kills, torn writes, full disks, 2,000 cras
 	TOLLGATE_CRASH_STATES=$${TOLLGATE_CRASH_STATES:-2000} \
 	  $(BIN)/vitest run --reporter=verbose test/faults $(ARGS)
 
-sim: ## Not there yet: the seeded simulation of the whole
-	@echo "There is no simulation yet; it comes in a later version. Until then: make faults" >&2
-	@exit 1
+sim: build ## Simulate power losses beside a model (SEED=7 STEPS=500)
+	TOLLGATE_SIM_SEED=$(or $(SEED),1) TOLLGATE_SIM_STEPS=$(or $(STEPS),500) \
+	  $(BIN)/vitest run --reporter=verbose test/faults/simulation.test.ts $(ARGS)
 
 lint: deps ## Check style and formatting
 	$(BIN)/biome check .
