@@ -20,7 +20,7 @@ import { AUTH_ON, bearer, bootstrapKey, makeKey } from '../support/keys.js';
 import { type Running, start } from '../support/service.js';
 
 const GUESSES = 20_000;
-const AT_ONCE = 200;
+const AT_ONCE = 100;
 
 let running: Running;
 let key: string;
@@ -44,7 +44,15 @@ test.each(SERIES)('%s, by the thousand, hold nobody up and leave nothing', async
   await besiege({ running, key }, async () => {
     const on = await openH2Wire({ address: running.address });
     on.write(GREETING);
-    const answered = () => on.frames.filter(({ type, flags }) => type === 1 && flags & 1).length;
+    let seen = 0;
+    let count = 0;
+    const answered = () => {
+      for (; seen < on.frames.length; seen++) {
+        const { type = 0, flags = 0 } = on.frames[seen] ?? {};
+        if (type === 1 && flags & 1) count++;
+      }
+      return count;
+    };
     for (let guess = 0; guess < GUESSES; guess += AT_ONCE) {
       const calls: Buffer[] = [];
       for (let at = guess; at < guess + AT_ONCE; at++) {
