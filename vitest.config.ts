@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export
@@ -10,8 +11,8 @@ export default defineConfig({
     // Most files start the whole server: loading it anew for each took longer than the tests. So no
     // file may leave anything behind in its process: no listener, no timer, no changed environment.
     isolate: false,
-    // Half of a file's time is waiting for the disk or for a process.
-    maxWorkers: '100%',
+    // Half of a file's time is waiting for the disk, a process or a timeout.
+    maxWorkers: Math.ceil(1.5 * availableParallelism()),
     env: { UV_THREADPOOL_SIZE: '8' },
   },
 });
