@@ -136,10 +136,11 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     closers.push(() => drain(config, log, listeners, edge, phase));
     const { grpc, http } = await listeners.serve(edge);
     const addresses = { grpc, http, ops: [hostPort(ops.address)] };
-    await publishAddresses(dataDir, addresses, clock.wallMs());
-    closers.push(async () => withdrawAddresses(dataDir));
     listeners.setServing('SERVING');
     phase.started = true;
+    // Who reads them finds a server that says that it serves.
+    await publishAddresses(dataDir, addresses, clock.wallMs());
+    closers.push(async () => withdrawAddresses(dataDir));
     log.info('serving', {
       ...addresses,
       data_dir: dataDir,

@@ -9,8 +9,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Entry } from '../../src/journal/entry.js';
+import { type Draw, drawsOf } from '../support/draws.js';
 import { journalFolder, noise, note, openTestJournal } from '../support/fault-journal.js';
-import { type Draw, openSimDisk, type SimDisk } from '../support/sim-disk.js';
+import { openSimDisk, type SimDisk } from '../support/sim-disk.js';
 
 const STATES = Number(process.env['TOLLGATE_CRASH_STATES'] ?? 200);
 const STATES_PER_SEED = 20;
@@ -122,15 +123,4 @@ function entryOf(number: number, draw: Draw) {
 function identityIn(directory: string): Buffer | undefined {
   const path = join(directory, 'identity.json');
   return existsSync(path) ? readFileSync(path) : undefined;
-}
-
-/** The same draws for the same seed (mulberry32). */
-function drawsOf(seed: number): Draw {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
 }

@@ -125,7 +125,7 @@ const record = (client: MeteringServiceClient, key: string) =>
 setFlagsFromString('--expose-gc');
 const collect: () => void = runInNewContext('gc');
 
-async function heldBytes(): Promise<number> {
+export async function heldBytes(): Promise<number> {
   // What has just ended is let go in the turns after.
   for (let turn = 0; turn < 3; turn++) await new Promise((done) => setTimeout(done, 20));
   collect();

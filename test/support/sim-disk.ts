@@ -11,12 +11,10 @@
 
 import { basename } from 'node:path';
 import type { FileHandle, Files } from '../../src/journal/files.js';
+import type { Draw } from './draws.js';
 import { systemError } from './fault-files.js';
 
 const SECTOR = 512;
-
-/** A number from 0 up to, and without, `below`. */
-export type Draw = (below: number) => number;
 
 export interface SimDisk {
   readonly files: Files;
