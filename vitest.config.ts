@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export
@@ -12,7 +11,7 @@ export default defineConfig({
     // file may leave anything behind in its process: no listener, no timer, no changed environment.
     isolate: false,
     // Half of a file's time is waiting for the disk, a process or a timeout.
-    maxWorkers: Math.ceil(1.5 * availableParallelism()),
+    maxWorkers: '100%',
     env: { UV_THREADPOOL_SIZE: '8' },
   },
 });

@@ -37,6 +37,9 @@ async function reservedOf(orgId: string, running: Running = now()) {
 const expires = (orgId: string, running: Running = now()) =>
   expect.poll(async () => (await read(orgId, running)).state, { interval: 20 }).toBe('EXPIRED');
 
+/** Else it would end in the middle of another test, which watches the journal. */
+const release = (orgId: string) => ask(now(), 'release', { orgId, reservationId: 'r' });
+
 const SETTLE = { events: [event({ quantity: '4' })] };
 /** How a hold ends, and the state it is in then. */
 const ENDINGS: readonly (readonly [state: string, end: (orgId: string) => Promise<unknown>])[] = [
@@ -79,6 +82,7 @@ describe('Reserve', () => {
       late: false,
     });
     expect(iso((await read(orgId)).createTime)).toBe(new Date(at).toISOString());
+    await release(orgId);
   });
 
   const SAME: readonly (readonly [what: string, given: Given])[] = [
@@ -100,6 +104,7 @@ describe('Reserve', () => {
     });
     expect(again.quotas[0]).toMatchObject({ reserved: '10', projected: '10', remaining: '90' });
     expect(lastSequence()).toBe(before);
+    await release(orgId);
   });
 
   test('answers a grant of everything again, though nothing is left', async () => {
