@@ -88,7 +88,8 @@ test('connections that are cut at any moment: each event is counted once', async
     proxy.cut();
   }
   await stop();
-  expect(proxy.connections()).toBeGreaterThan(20);
+  // A cut may find no connection: the one before is not opened again yet.
+  expect(proxy.connections()).toBeGreaterThan(10);
   const { events } = await totalOf(running, 'acme', 'executions');
   expect(events).toBe(recorded.length);
   await tollgate.close();
