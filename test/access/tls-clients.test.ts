@@ -69,7 +69,12 @@ describe.skipIf(opensslAbsent)(`over TLS${opensslNote}`, () => {
     expect([distrusted.code, distrusted.out]).toEqual([1, '']);
     expect(distrusted.err).toMatch(/^keys: 127\.0\.0\.1:\d+: unable to (verify|get)/);
     expect((await keys(open, '--cacert', other.certFile)).err).toMatch(/: unable to (verify|get)/);
-    expect((await keys(misnamed, ...ca)).err).toMatch(/IP: 127\.0\.0\.1 is not in the cert/);
+    expect((await keys(misnamed, ...ca)).err).toMatch(/127\.0\.0\.1 is not in the cert/);
+    const plain = await start();
+    expect((await keys(plain, '--tls')).err).toMatch(
+      /^keys: \S+: the server does not speak TLS\n$/,
+    );
+    await plain.stop();
   });
 
   test.each([

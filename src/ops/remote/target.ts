@@ -161,9 +161,15 @@ function distrust({ address, tls }: Target): Promise<string> {
     socket.setTimeout(PROBE_MS_MAX, () => socket.destroy());
     socket.once('error', (error) => {
       // What only stands in the way of a connection may pass: ECONNREFUSED and the like.
-      if (!/^E(?!RR_)/.test(systemCode(error))) resolve(messageOf(error));
+      if (!/^E(?!RR_)/.test(systemCode(error))) resolve(tlsText(error));
     });
   });
+}
+
+/** OpenSSL's own words, without its file and line. */
+function tlsText(error: Error): string {
+  if (systemCode(error) === 'ERR_SSL_WRONG_VERSION_NUMBER') return 'the server does not speak TLS';
+  return 'reason' in error && typeof error.reason === 'string' ? error.reason : messageOf(error);
 }
 
 /** `authorization` from the file that TOLLGATE_API_KEY_FILE names; nothing where it is not set. */
