@@ -6,7 +6,7 @@
 // reader goes, and when more waits for the reader than may. A reader comes again with its last id.
 
 import { Readable } from 'node:stream';
-import type { Session } from '../access/session.js';
+import { isLive, type Session } from '../access/session.js';
 import type { Turns } from '../access/take-turns.js';
 import { SECOND_MS, type Sequence } from '../base/units.js';
 import { decodeEntry } from '../journal/entry-codec.js';
@@ -80,7 +80,7 @@ export function openWatchStream(options: WatchStreamOptions): Readable {
   }
 
   function isAdmitted(): boolean {
-    if (session.live && clock.wallMs() < session.expiresMs) return true;
+    if (isLive(session, clock.wallMs())) return true;
     end();
     return false;
   }

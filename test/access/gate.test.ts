@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest';
 import { openGate } from '../../src/access/gate.js';
 import type { JwtVerdict, JwtVerifier } from '../../src/access/jwt.js';
+import { limits } from '../../src/limits.js';
 import { start } from '../support/service.js';
 
 test('calls that come with the same token at once wait for one proof, good or bad', async () => {
@@ -50,3 +51,35 @@ test('calls that come with the same token at once wait for one proof, good or ba
     await running.stop();
   }
 });
+
+test('beyond the bound on proofs new credentials come again later, and known ones are let in', async () => {
+  const running = await start();
+  const verifier: JwtVerifier = {
+    verify: (token) => (token === 'known' ? Promise.resolve(KNOWN) : new Promise(() => {})),
+    keysAgeMs: () => 0,
+    refreshKeys: async () => undefined,
+    close: async () => undefined,
+  };
+  const rate = { perSecond: 1, burst: 1, exceeded: 'slow down' };
+  const gate = openGate(running.core, { rate, verifier, certificates: [] });
+  const certificate = () => ({ kind: 'absent' }) as const;
+  const admit = async (token: string) => gate.admit(token, { header: () => token, certificate });
+  try {
+    await admit('known');
+    for (let i = 0; i < limits.proofs; i++) void admit(`token ${i}`);
+    await expect(admit('one more')).rejects.toMatchObject({ reason: 'OVERLOADED' });
+    expect((await admit('known')).principal.name).toBe('jwt:alice');
+  } finally {
+    await running.stop();
+  }
+});
+
+const KNOWN: JwtVerdict = {
+  kind: 'verified',
+  subject: 'alice',
+  orgId: 'acme',
+  allowedOrgs: [],
+  roles: ['viewer'],
+  expiresMs: Infinity,
+  issuedMs: 0,
+};
