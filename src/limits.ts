@@ -22,6 +22,8 @@ export const limits = {
   messageBytes: 4 * 1024 * 1024,
   /** Fields, items and entries with all that is in them; a batch of full events has 60,000. */
   messageElements: 100_000,
+  /** Calls that are decided before any of them is answered. */
+  turnCalls: 256,
   /** Of the lines of an invoice in one reply, which clients refuse beyond `messageBytes`. */
   replyLinesBytes: 2 * 1024 * 1024,
   /** gRPC in C and Java refuses more than 8 KiB of metadata by default. */

@@ -8,7 +8,6 @@
 // Cost: none for a message that is too short to hold so many; else about 20 ns an element.
 
 import type { DescMessage, FileRegistry } from '@bufbuild/protobuf';
-import type { ServiceDefinition } from '@grpc/grpc-js';
 import { present } from '../base/assert.js';
 import { limits } from '../limits.js';
 import { invalidField } from '../operations/refusal.js';
@@ -16,34 +15,31 @@ import { invalidField } from '../operations/refusal.js';
 /** By the number of the field: what it holds, if that is a message. */
 type Shape = readonly (Shape | undefined)[];
 
-const TOO_MANY = Symbol('too many elements');
 /** A tag and a length. */
 const ELEMENT_BYTES_MIN = 2;
 
-/** Requests are counted; one of too many elements comes as an empty one, for `refuseTooMany`. */
-export function boundElements(
-  definition: ServiceDefinition,
-  contract: FileRegistry,
-): ServiceDefinition {
-  const shapeOf = openShapes();
-  return Object.fromEntries(
-    Object.entries(definition).map(([name, method]) => {
-      const shape = shapeOf(inputOf(contract, method.path));
-      const { requestDeserialize: decode } = method;
-      const requestDeserialize = (bytes: Buffer) => {
-        const isShort = bytes.length < ELEMENT_BYTES_MIN * limits.messageElements;
-        if (isShort || !hasTooMany(bytes, shape)) return decode(bytes);
-        return Object.assign(decode(Buffer.alloc(0)), { [TOO_MANY]: true });
-      };
-      return [name, { ...method, requestDeserialize }];
-    }),
-  );
-}
+export type Decode<Message> = (bytes: Buffer) => Message;
 
-/** Throws INVALID_ARGUMENT. */
-export function refuseTooMany(request: unknown): void {
-  if ((request as { [TOO_MANY]?: true })[TOO_MANY] === undefined) return;
-  throw invalidField('request', `may have ${limits.messageElements} elements`);
+/** Decoders of requests by path, of `/package.Service/Method`. */
+export type DecoderOf = <Message>(path: string, decode: Decode<Message>) => Decode<Message>;
+
+/** Decoders that throw INVALID_ARGUMENT for what is no such message, or has too many elements. */
+export function openDecoders(contract: FileRegistry): DecoderOf {
+  const shapeOf = openShapes();
+  return (path, decode) => {
+    const input = inputOf(contract, path);
+    const shape = shapeOf(input);
+    return (bytes) => {
+      if (bytes.length >= ELEMENT_BYTES_MIN * limits.messageElements && hasTooMany(bytes, shape)) {
+        throw invalidField('request', `may have ${limits.messageElements} elements`);
+      }
+      try {
+        return decode(bytes);
+      } catch (error) {
+        throw invalidField('request', `is no ${input.name}: ${(error as Error).message}`);
+      }
+    };
+  };
 }
 
 function inputOf(contract: FileRegistry, path: string): DescMessage {

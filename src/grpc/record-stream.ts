@@ -21,27 +21,27 @@ import { authorise } from '../rpc/authorise.js';
 import { type Edge, noteDenied } from '../rpc/edge.js';
 import { STREAM_ITEM } from '../rpc/metering.js';
 import { sessionOf } from './admitted.js';
-import { refuseTooMany } from './element-bound.js';
+import type { Decode } from './element-bound.js';
 import { errorReply, GRPC_CALL } from './unary.js';
 
-type Stream = ServerDuplexStream<RecordStreamRequest, RecordStreamResponse>;
+type Stream = ServerDuplexStream<Buffer, RecordStreamResponse>;
 
 export interface RecordStreams {
-  readonly handler: handleBidiStreamingCall<RecordStreamRequest, RecordStreamResponse>;
+  readonly handler: handleBidiStreamingCall<Buffer, RecordStreamResponse>;
   /** Ends every open stream after its last ack, with UNAVAILABLE. */
   readonly drain: () => void;
 }
 
 export const RECORD_STREAM = 'RecordStream';
 
-export function recordStreams(edge: Edge): RecordStreams {
+export function recordStreams(edge: Edge, decode: Decode<RecordStreamRequest>): RecordStreams {
   const recorder = edge.recorder(RECORD_STREAM);
   const open = new Set<(why: Refusal) => void>();
   return {
     handler(stream) {
       const startedMs = edge.core.clock.monotonicMs();
       edge.openCalls++;
-      const end = serve(edge, stream, (code) => {
+      const end = serve(edge, decode, stream, (code) => {
         open.delete(end);
         edge.openCalls--;
         recorder.done(code, edge.core.clock.monotonicMs() - startedMs);
@@ -65,7 +65,12 @@ interface Progress {
   ending: boolean;
 }
 
-function serve(edge: Edge, stream: Stream, done: (code: number) => void): (why: Refusal) => void {
+function serve(
+  edge: Edge,
+  decode: Decode<RecordStreamRequest>,
+  stream: Stream,
+  done: (code: number) => void,
+): (why: Refusal) => void {
   const { core } = edge;
   const progress: Progress = {
     enforce: undefined,
@@ -126,18 +131,17 @@ function serve(edge: Edge, stream: Stream, done: (code: number) => void): (why: 
   }
 
   /** A credential that ended, or was changed, ends its streams too. */
-  function receive(message: RecordStreamRequest): void {
+  function receive(bytes: Buffer): void {
     if (progress.ending) return;
     if (session === undefined || !isLive(session, core.clock.wallMs())) {
-      void admitBefore(message);
+      void admitBefore(bytes);
       return;
     }
     try {
       // The first message of a stream is paid for, the others are free.
       if (!isPaid) session.bucket?.take();
       isPaid = true;
-      refuseTooMany(message);
-      take(session, progress, message);
+      take(session, progress, decode(bytes));
       schedule();
       const unacked = Number(progress.received - progress.acked);
       if (unacked > limits.streamUnackedEvents) stream.pause();
@@ -146,13 +150,13 @@ function serve(edge: Edge, stream: Stream, done: (code: number) => void): (why: 
     }
   }
 
-  async function admitBefore(message: RecordStreamRequest): Promise<void> {
+  async function admitBefore(bytes: Buffer): Promise<void> {
     admitting = true;
     stream.pause();
     try {
       do session = await edge.gate.admit(stream, GRPC_CALL);
       while (!isLive(session, core.clock.wallMs()));
-      receive(message);
+      receive(bytes);
       stream.resume();
     } catch (error) {
       fail(error);

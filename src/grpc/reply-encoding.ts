@@ -1,6 +1,6 @@
 // Encoding replies. The generated code makes a writer per reply, which grows as it is written to,
-// and copies the result twice: 2.6 µs for a reply of Record. On the hot path one writer serves all
-// replies and lends its bytes, 0.9 µs: grpc-js copies them into the frame before it returns.
+// and copies the result twice: 2.6 µs for a reply of Record, 0.9 µs with one writer for all replies
+// of the hot path.
 
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import {
@@ -29,7 +29,7 @@ let writer = new BinaryWriter();
 function serialize<Message>({ encode }: Encoder<Message>): (message: Message) => Buffer {
   return (message) => {
     try {
-      return lend(encode(message, writer));
+      return take(encode(message, writer));
     } catch (error) {
       // Half a message must not begin the next one.
       writer = new BinaryWriter();
@@ -38,13 +38,13 @@ function serialize<Message>({ encode }: Encoder<Message>): (message: Message) =>
   };
 }
 
-/** What was written, valid until the next reply is encoded. */
-function lend(written: BinaryWriter): Buffer {
+/** What was written; the writer begins anew. */
+function take(written: BinaryWriter): Buffer {
   const inside = written as unknown as Inside;
   const { buffer, pos } = inside;
   assert(Number.isInteger(pos), 'the writer has its fields');
   inside.pos = 0;
-  return Buffer.from(buffer.buffer, buffer.byteOffset, pos);
+  return Buffer.from(buffer.subarray(0, pos));
 }
 
 const { record, recordBatch, recordStream, checkQuota, reserve, settle } = MeteringServiceService;

@@ -10,11 +10,13 @@ import { InvoiceServiceService } from '../../generated/ts/tollgate/v1/invoice_se
 import { NotificationServiceService } from '../../generated/ts/tollgate/v1/notification_service.js';
 import { OrganizationServiceService } from '../../generated/ts/tollgate/v1/organization_service.js';
 import { SubscriptionServiceService } from '../../generated/ts/tollgate/v1/subscription_service.js';
+import { present } from '../base/assert.js';
 import type { Edge } from '../rpc/edge.js';
 import { everyRpc, type Rpcs, type ServiceName } from '../rpc/rpcs.js';
-import { boundElements } from './element-bound.js';
+import { openDecoders } from './element-bound.js';
 import { type RecordStreams, recordStreams } from './record-stream.js';
 import { meteringDefinition } from './reply-encoding.js';
+import { openTurn } from './turn.js';
 import { unary } from './unary.js';
 
 const DEFINITIONS: Readonly<Record<ServiceName, ServiceDefinition>> = {
@@ -37,16 +39,36 @@ export function addServices(
   rpcs: Rpcs,
   contract: FileRegistry,
 ): RecordStreams {
-  const streams = recordStreams(edge);
+  const decoderOf = openDecoders(contract);
+  const turn = openTurn(edge.core.journal);
+  const { recordStream } = meteringDefinition;
+  const streams = recordStreams(
+    edge,
+    decoderOf(recordStream.path, recordStream.requestDeserialize),
+  );
   const handlers = new Map<ServiceName, UntypedServiceImplementation>();
   handlers.set('MeteringService', { recordStream: streams.handler });
   for (const { service, key, method, rpc } of everyRpc(rpcs)) {
     const own = handlers.get(service) ?? {};
-    own[key] = unary(edge, method, rpc);
+    const { path, requestDeserialize, responseSerialize } = present(DEFINITIONS[service][key], key);
+    const decode = decoderOf<object>(path, requestDeserialize);
+    own[key] = unary({ edge, turn, method, rpc, decode, encode: responseSerialize });
     handlers.set(service, own);
   }
   for (const [service, own] of handlers) {
-    server.addService(boundElements(DEFINITIONS[service], contract), own);
+    server.addService(inBytes(DEFINITIONS[service]), own);
   }
   return streams;
 }
+
+/** Handlers get and give bytes; only the replies of a stream are encoded by grpc-js. */
+function inBytes(definition: ServiceDefinition): ServiceDefinition {
+  return Object.fromEntries(
+    Object.entries(definition).map(([name, method]) => {
+      const responseSerialize = method.responseStream ? method.responseSerialize : asItIs;
+      return [name, { ...method, requestDeserialize: asItIs, responseSerialize }];
+    }),
+  );
+}
+
+const asItIs = (bytes: Buffer) => bytes;

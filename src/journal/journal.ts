@@ -44,12 +44,9 @@ export interface SyncedPlace extends Place {
 }
 
 export interface Journal {
-  /** Encodes into the collecting batch. Entries of one turn of the event loop share a batch. */
+  /** Encodes into the collecting batch, which goes at the end of this turn of the event loop. */
   readonly append: (entry: Entry) => Appended;
-  /**
-   * A command is complete: where the disk is idle and callers come one by one, its batch goes now
-   * and the reply is built while the disk works. Else it shares the batch of this turn.
-   */
+  /** No more entries come for now: where the disk is idle, they go at once. */
   readonly submit: () => void;
   /** Runs `done` once `sequence` is durable: at once where it is already. */
   readonly whenSynced: (sequence: Sequence, done: () => void) => void;
@@ -88,8 +85,6 @@ interface Batch {
 }
 
 const INITIAL_BYTES = 256 * 1024;
-/** A batch of no more entries than this says that callers come one by one. */
-const LONE_ENTRIES = 2;
 
 export function startJournal(options: JournalOptions): Journal {
   const { rotation, library, clock, events } = options;
@@ -99,7 +94,6 @@ export function startJournal(options: JournalOptions): Journal {
   let spare: Writer | undefined = createWriter(INITIAL_BYTES);
   let flying: Batch | undefined;
   let flyingSinceMs: MonotonicMs = 0;
-  let lastCount = 0;
   let waiting = 0;
   let scheduled = false;
   let ended = false;
@@ -131,10 +125,6 @@ export function startJournal(options: JournalOptions): Journal {
       scheduled = false;
       flush();
     });
-  }
-
-  function submit(): void {
-    if (flying === undefined && lastCount <= LONE_ENTRIES) flush();
   }
 
   function flush(): void {
@@ -199,7 +189,6 @@ export function startJournal(options: JournalOptions): Journal {
   function landed(batch: Batch, bytes: number): void {
     events.onBatch(batch.count, bytes, clock.monotonicMs() - flyingSinceMs);
     flying = undefined;
-    lastCount = batch.count;
     batch.writer.position = BATCH_HEADER_BYTES;
     if (batch.writer.buffer.length <= limits.batchBytes) spare = batch.writer;
     flush();
@@ -252,7 +241,7 @@ export function startJournal(options: JournalOptions): Journal {
 
   return {
     append,
-    submit,
+    submit: flush,
     whenSynced,
     atBoundary(act) {
       if (collecting.count === 0) act(last);

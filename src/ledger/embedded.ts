@@ -162,7 +162,6 @@ export function openEmbeddedLedger(options: EmbeddedOptions): Ledger {
     },
     async commit(transaction) {
       const outcome = apply(transaction);
-      journal.submit();
       if ('sequence' in outcome) await synced(outcome.sequence);
       return outcome;
     },

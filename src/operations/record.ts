@@ -107,7 +107,6 @@ function recorded(core: Core, checked: Recordable): Answer<RecordResponse> {
   const { estimate, amount } = checked.spend ?? estimateOf(core, checked);
   const { sequence, states } = recordEvent(core, checked, '');
   if (checked.spend === undefined) keepEstimate(estimate, checked.request);
-  core.journal.submit();
   const reply = replyOf(checked, states, amount, 'recorded');
   return { reply: { ...reply, sequence: BigInt(sequence) }, after: sequence };
 }

@@ -3,7 +3,8 @@
 import { credentials, Metadata, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MeteringServiceClient } from '../../generated/ts/tollgate/v1/metering_service.js';
-import { boundElements, hasTooMany } from '../../src/grpc/element-bound.js';
+import { Durability } from '../../generated/ts/tollgate/v1/usage_event.js';
+import { hasTooMany, openDecoders } from '../../src/grpc/element-bound.js';
 import { meteringDefinition } from '../../src/grpc/reply-encoding.js';
 import { readContract } from '../../src/http/bindings.js';
 import { limits } from '../../src/limits.js';
@@ -43,21 +44,20 @@ describe('counting', () => {
   });
 });
 
-describe('every request of the contract', () => {
-  test('has its shape, and a short one is decoded as ever', () => {
-    const bounded = boundElements(meteringDefinition, readContract());
-    expect(Object.keys(bounded)).toEqual(Object.keys(meteringDefinition));
-    const record = meteringDefinition.recordBatch;
-    const bytes = record.requestSerialize({
-      orgId: 'acme',
-      events: [],
-      atomic: true,
-      durability: 0,
-      enforceQuota: false,
-    });
-    expect(bounded['recordBatch']?.requestDeserialize(bytes)).toEqual(
-      record.requestDeserialize(bytes),
-    );
+describe('a decoder', () => {
+  const { path, requestSerialize, requestDeserialize } = meteringDefinition.recordBatch;
+  const decode = openDecoders(readContract())(path, requestDeserialize);
+
+  test('decodes what is short as ever', () => {
+    const durability = Durability.DURABILITY_FSYNC;
+    const request = { orgId: 'acme', events: [], atomic: true, durability, enforceQuota: false };
+    const bytes = requestSerialize(request);
+    expect(decode(bytes)).toEqual(requestDeserialize(bytes));
+  });
+
+  test('refuses what is no such message, and says so', () => {
+    const cut = Buffer.from([0x0a, 0x05, 0x61]);
+    expect(() => decode(cut)).toThrow(/^request: is no RecordBatchRequest: /);
   });
 });
 
@@ -77,16 +77,14 @@ describe('a server', () => {
     await running.stop();
   });
 
-  test('refuses two million events, at once and without the memory for them', async () => {
+  test('refuses two million events without the memory for them', async () => {
     const bytes = empty(2 * MIB - 100);
     const before = process.memoryUsage().heapUsed;
-    const startMs = performance.now();
     const refusals = await Promise.all([1, 2, 3].map(() => send(bytes)));
     for (const { code, details } of refusals) {
       expect(code).toBe(status.INVALID_ARGUMENT);
       expect(details).toContain(`${limits.messageElements} elements`);
     }
-    expect(performance.now() - startMs).toBeLessThan(1000);
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(50 * MIB);
   });
 

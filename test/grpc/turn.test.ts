@@ -1,0 +1,52 @@
+// The calls of one turn: decided in order, handed to the disk once, then answered in order.
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { openTurn, type Turn } from '../../src/grpc/turn.js';
+import { limits } from '../../src/limits.js';
+
+function openTold(): { readonly turn: Turn; readonly told: string[] } {
+  const told: string[] = [];
+  return { told, turn: openTurn({ submit: () => told.push('submit') }) };
+}
+
+function add({ turn, told }: ReturnType<typeof openTold>, name: string): void {
+  turn.add({
+    decide: () => told.push(`decide ${name}`),
+    answer: () => told.push(`answer ${name}`),
+  });
+}
+
+test('all are decided before any is answered, in the order in which they came', async () => {
+  const one = openTold();
+  for (const name of ['a', 'b', 'c']) add(one, name);
+  expect(one.told).toEqual([]);
+  await nextTurn();
+  const decided = ['decide a', 'decide b', 'decide c'];
+  expect(one.told).toEqual([...decided, 'submit', 'answer a', 'answer b', 'answer c']);
+  add(one, 'd');
+  await nextTurn();
+  expect(one.told.slice(7)).toEqual(['decide d', 'submit', 'answer d']);
+});
+
+test('what comes while a turn is decided is in the next one', async () => {
+  const one = openTold();
+  one.turn.add({ decide: () => add(one, 'later'), answer: () => one.told.push('answer first') });
+  await nextTurn();
+  expect(one.told).toEqual(['submit', 'answer first']);
+  await nextTurn();
+  expect(one.told.slice(2)).toEqual(['decide later', 'submit', 'answer later']);
+});
+
+test('a turn has a bound, and what is beyond it comes in the next ones, in order', async () => {
+  const one = openTold();
+  const count = 2 * limits.turnCalls + 1;
+  for (let i = 0; i < count; i++) add(one, `${i}`);
+  await nextTurn();
+  add(one, 'new');
+  for (let i = 0; i < 3; i++) await nextTurn();
+  const decided = one.told.filter((line) => line.startsWith('decide'));
+  expect(decided).toEqual([...Array(count).keys(), 'new'].map((name) => `decide ${name}`));
+  expect(one.told.filter((line) => line === 'submit')).toHaveLength(3);
+  expect(one.told.indexOf('submit')).toBe(limits.turnCalls);
+});
