@@ -12,6 +12,7 @@ import { OrganizationServiceService } from '../../generated/ts/tollgate/v1/organ
 import { SubscriptionServiceService } from '../../generated/ts/tollgate/v1/subscription_service.js';
 import type { Edge } from '../rpc/edge.js';
 import { everyRpc, type Rpcs, type ServiceName } from '../rpc/rpcs.js';
+import { backupHandler } from './backup.js';
 import { boundElements } from './element-bound.js';
 import { type RecordStreams, recordStreams } from './record-stream.js';
 import { meteringDefinition } from './reply-encoding.js';
@@ -40,6 +41,7 @@ export function addServices(
   const streams = recordStreams(edge);
   const handlers = new Map<ServiceName, UntypedServiceImplementation>();
   handlers.set('MeteringService', { recordStream: streams.handler });
+  handlers.set('AdminService', { backup: backupHandler(edge) });
   for (const { service, key, method, rpc } of everyRpc(rpcs)) {
     const own = handlers.get(service) ?? {};
     own[key] = unary(edge, method, rpc);
