@@ -19,7 +19,7 @@ import { openSteps, type Steps } from './steps.js';
 type Part = NonNullable<BackupResponse['part']>;
 export type Backup = (core: Core, request: BackupRequest) => AsyncGenerator<BackupResponse>;
 
-/** After each chunk, which takes less: a backup never has more than a third of a core. */
+/** After each chunk: the calls of others come in between, and a disk has pauses. */
 const REST_MS = 1;
 
 /** One at a time. Whoever does not read it to its end returns the generator. */

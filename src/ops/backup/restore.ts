@@ -6,10 +6,10 @@ import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../../base/clock.js';
-import { Failure } from '../../base/failure.js';
+import { Failure, systemCode } from '../../base/failure.js';
 import { realFiles } from '../../journal/files.js';
 import { newIncarnation, writeIdentity } from '../../journal/identity.js';
-import { takeLock } from '../../journal/lock.js';
+import { type Lock, takeLock } from '../../journal/lock.js';
 import { journalDirectory } from '../../journal/open.js';
 import { segmentName } from '../../journal/segment.js';
 import type { CommandIo } from '../cli/command.js';
@@ -66,7 +66,7 @@ export async function runRestore(argv: readonly string[], io: CommandIo): Promis
     throw new Failure('BACKUP_MISSING', `${values.from} holds no backup: no manifest.json`);
   }
   refuseData(directory);
-  const source = await takeLock(values.from);
+  const source = await lockBackup(values.from);
   try {
     checkWhole(values.from, manifest, io);
     if (!values['dry-run']) await write(values.from, manifest, directory, io);
@@ -74,7 +74,17 @@ export async function runRestore(argv: readonly string[], io: CommandIo): Promis
     io.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : textOf(report));
     return EXIT.well;
   } finally {
-    await source.release();
+    await source?.release();
+  }
+}
+
+/** Nobody can change a backup that lies on a read-only medium. */
+async function lockBackup(directory: string): Promise<Lock | undefined> {
+  try {
+    return await takeLock(directory);
+  } catch (error) {
+    if (systemCode(error) === 'EROFS') return undefined;
+    throw error;
   }
 }
 
