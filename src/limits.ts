@@ -204,6 +204,12 @@ export const limits = {
   /** … and what a caller may send on each. */
   openServiceBytes: 64 * 1024,
   streamUnackedEvents: 4096,
+  /** Of a backup: what is read, hashed and sent in one step, less than a slice of 1 ms. */
+  backupChunkBytes: 64 * 1024,
+  /** A caller that takes no chunk for this long is cut off: the next backup waits for its end. */
+  backupStallMs: MINUTE_MS,
+  /** Segments that a caller of Backup holds: what makes a request of about 500 KiB. */
+  backupHeldSegments: 20_000,
   idleConnectionMs: 5 * MINUTE_MS,
   keepaliveMs: 30 * SECOND_MS,
   keepaliveTimeoutMs: 10 * SECOND_MS,

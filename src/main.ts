@@ -44,6 +44,10 @@ async function run(given: readonly string[], io: CommandIo): Promise<number> {
       return whileStopped((await import('./ops/cli/verify.js')).runVerify(argv, io));
     case 'repair':
       return whileStopped((await import('./ops/cli/repair.js')).runRepair(argv, io));
+    case 'backup':
+      return (await import('./ops/backup/backup.js')).runBackup(argv, io);
+    case 'restore':
+      return whileStopped((await import('./ops/backup/restore.js')).runRestore(argv, io));
     case 'replay':
       return (await import('./ops/replay/replay.js')).runReplay(argv, io);
     case 'keys':

@@ -217,6 +217,8 @@ function openCore(
     caller: { principal: LOCAL, source: '' },
     fold: state.fold,
     journal: state.journal,
+    history: state.identity,
+    snapshot: state.snapshot,
     ledger: openEmbeddedLedger({ ...state, onCommit: notices.note }),
     indexes: state.indexes,
     clock,

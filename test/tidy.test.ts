@@ -39,7 +39,7 @@ const TOP: Readonly<Record<string, readonly string[]>> = {
 
 /** Packages and the only places that may import them. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  '@grpc/grpc-js': ['client/', 'grpc/', 'ops/keys/', 'ops/remote/', 'ops/replay/'],
+  '@grpc/grpc-js': ['client/', 'grpc/', 'ops/backup/', 'ops/keys/', 'ops/remote/', 'ops/replay/'],
   '@grpc/reflection': ['grpc/'],
   'grpc-health-check': ['grpc/'],
   '@bufbuild/protobuf': ['grpc/', 'http/'],

@@ -22,6 +22,7 @@ import { type Edge, noteDenied, recorderOf } from '../rpc/edge.js';
 import { everyRpc, type Rpcs } from '../rpc/rpcs.js';
 import type { RpcRecorder } from '../telemetry/rpc-metrics.js';
 import { keepSession } from './admitted.js';
+import { BACKUP } from './backup.js';
 import type { Connections } from './connections.js';
 import { cutOff, http2ServersOf } from './harden.js';
 import { createSansOfSession } from './peer-sans.js';
@@ -170,6 +171,7 @@ function gatedPaths({ edge, rpcs }: AdmissionOptions): ReadonlyMap<string, Gated
     add(service, method, recorderOf(edge, method, rpc));
   }
   add('MeteringService', RECORD_STREAM, edge.recorder(RECORD_STREAM));
+  add('AdminService', BACKUP, recorderOf(edge, BACKUP, { kind: 'administration' }));
   return gated;
 }
 

@@ -13,6 +13,7 @@ import { SubscriptionServiceService } from '../../generated/ts/tollgate/v1/subsc
 import { present } from '../base/assert.js';
 import type { Edge } from '../rpc/edge.js';
 import { everyRpc, type Rpcs, type ServiceName } from '../rpc/rpcs.js';
+import { backupHandler } from './backup.js';
 import { openDecoders } from './element-bound.js';
 import { type RecordStreams, recordStreams } from './record-stream.js';
 import { meteringDefinition } from './reply-encoding.js';
@@ -42,12 +43,15 @@ export function addServices(
   const decoderOf = openDecoders(contract);
   const turn = openTurn(edge.core.journal);
   const { recordStream } = meteringDefinition;
+  const { backup } = AdminServiceService;
   const streams = recordStreams(
     edge,
     decoderOf(recordStream.path, recordStream.requestDeserialize),
   );
+  const sendBackup = backupHandler(edge, decoderOf(backup.path, backup.requestDeserialize));
   const handlers = new Map<ServiceName, UntypedServiceImplementation>();
   handlers.set('MeteringService', { recordStream: streams.handler });
+  handlers.set('AdminService', { backup: sendBackup });
   for (const { service, key, method, rpc } of everyRpc(rpcs)) {
     const own = handlers.get(service) ?? {};
     const { path, requestDeserialize, responseSerialize } = present(DEFINITIONS[service][key], key);

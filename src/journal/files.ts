@@ -11,6 +11,7 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
+  read,
   readdirSync,
   readSync,
   renameSync,
@@ -35,6 +36,12 @@ export interface FileHandle {
   readonly writeSync: (buffer: Buffer, position: number) => void;
   /** Bytes read: fewer than the buffer holds only at the end of the file. */
   readonly readSync: (buffer: Buffer, position: number) => number;
+  /** The same, off the main thread. */
+  readonly read: (
+    buffer: Buffer,
+    position: number,
+    done: (error: Error | undefined, bytes: number) => void,
+  ) => void;
   readonly syncSync: () => void;
   readonly bytes: () => number;
   readonly truncateSync: (bytes: number) => void;
@@ -97,6 +104,11 @@ function openHandle(path: string, mode: OpenMode): FileHandle {
       if (written !== buffer.length) throw shortWrite(path, written, buffer.length);
     },
     readSync: (buffer, position) => readSync(fd, buffer, 0, buffer.length, position),
+    read(buffer, position, done) {
+      read(fd, buffer, 0, buffer.length, position, (error, bytes) => {
+        done(error ?? undefined, bytes);
+      });
+    },
     syncSync: () => fdatasyncSync(fd),
     bytes: () => fstatSync(fd).size,
     truncateSync: (bytes) => ftruncateSync(fd, bytes),

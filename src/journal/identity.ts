@@ -30,6 +30,17 @@ export interface Identity {
   readonly lastSequence: Sequence;
 }
 
+/** Which line of history a journal is on, and where it left the ones before. */
+export type History = Pick<Identity, 'incarnation' | 'forks'>;
+
+/** The last sequence of `incarnation` that a journal with this history has too. */
+export function sharedUpTo(history: History, incarnation: number): Sequence {
+  if (history.incarnation < incarnation) return 0;
+  // Each fork since then may have cut deeper.
+  const since = history.forks.filter(({ parent }) => parent >= incarnation);
+  return Math.min(Number.MAX_SAFE_INTEGER, ...since.map(({ forkSequence }) => forkSequence));
+}
+
 export function newIdentity(nowMs: EpochMs): Identity {
   return {
     format: 1,
@@ -39,6 +50,26 @@ export function newIdentity(nowMs: EpochMs): Identity {
     forks: [],
     epoch: 0,
     lastSequence: 0,
+  };
+}
+
+/**
+ * The line of history that goes on behind `forkSequence`: what else the one before had is not in
+ * it, so that its cursors and page tokens beyond are refused.
+ */
+export function newIncarnation(
+  identity: Identity,
+  forkSequence: Sequence,
+  atMs: EpochMs,
+): Identity {
+  const parent = identity.incarnation;
+  const incarnation = parent + 1;
+  const fork = { incarnation, parent, forkSequence, atMs };
+  return {
+    ...identity,
+    incarnation,
+    forks: [...identity.forks, fork],
+    lastSequence: forkSequence,
   };
 }
 
@@ -58,7 +89,7 @@ export async function writeIdentity(directory: string, identity: Identity): Prom
   await replaceFile(directory, NAME, `${JSON.stringify(identity, null, 2)}\n`);
 }
 
-function isIdentity(value: unknown): value is Identity {
+export function isIdentity(value: unknown): value is Identity {
   if (typeof value !== 'object' || value === null) return false;
   const identity = value as Partial<Record<keyof Identity, unknown>>;
   return (

@@ -88,7 +88,12 @@ const INITIAL_BYTES = 256 * 1024;
 
 export function startJournal(options: JournalOptions): Journal {
   const { rotation, library, clock, events } = options;
-  let place: SyncedPlace = { ...options.place, segment: rotation.current().file.number };
+  // The place of the last batch may be in a full segment before this one.
+  let place: SyncedPlace = {
+    ...options.place,
+    segment: rotation.current().file.number,
+    offset: rotation.offset(),
+  };
   let last: Sequence = place.sequence;
   let collecting = emptyBatch(createWriter(INITIAL_BYTES), last + 1);
   let spare: Writer | undefined = createWriter(INITIAL_BYTES);

@@ -23,6 +23,7 @@ import {
 import { openRotation, type Rotation, type RotationEvents, sealHandle } from './rotation.js';
 import { type BatchView, type Place, startPlace } from './scan.js';
 import { makeSegment, SEGMENT_HEADER_BYTES, segmentName } from './segment.js';
+import { type Snapshot, takeSnapshot } from './snapshot.js';
 
 export interface OpenOptions {
   /** The data directory; segments stand in `journal/` below it. */
@@ -46,6 +47,8 @@ export interface OpenedJournal {
   readonly torn: boolean;
   /** Writes down what is durable by now. */
   readonly saveIdentity: () => Promise<void>;
+  /** What is durable by now, to be copied. The caller closes it. */
+  readonly snapshot: () => Snapshot;
 }
 
 export interface Replay {
@@ -138,6 +141,7 @@ export async function openJournal(options: OpenOptions, replay: Replay): Promise
     created: known === undefined,
     torn: scan.kind === 'torn',
     saveIdentity,
+    snapshot: () => takeSnapshot({ files, library, journal, identity }),
   };
 }
 

@@ -8,7 +8,9 @@ import type { IdSource } from '../base/ids.js';
 import { type DurationMs, type EpochMs, HOUR_MS, SECOND_MS, type Sequence } from '../base/units.js';
 import type { Interval } from '../domain/metering/calendar.js';
 import type { Catalogue } from '../domain/plans/catalogue.js';
+import type { History } from '../journal/identity.js';
 import type { Journal } from '../journal/journal.js';
+import type { Snapshot } from '../journal/snapshot.js';
 import type { Ledger } from '../ledger/ledger.js';
 import type { Fold } from '../state/fold.js';
 import type { Indexes } from '../state/index/indexes.js';
@@ -41,6 +43,10 @@ export interface Core {
   readonly caller: Caller;
   readonly fold: Fold;
   readonly journal: Journal;
+  /** Which line of history the journal is on. */
+  readonly history: History;
+  /** The journal's files as they stand now, for a backup; to be closed. */
+  readonly snapshot: () => Snapshot;
   readonly ledger: Ledger;
   readonly indexes: Indexes;
   readonly clock: Clock;

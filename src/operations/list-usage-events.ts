@@ -12,6 +12,7 @@ import type { Match } from '../domain/metering/dimensions.js';
 import { matches } from '../domain/metering/dimensions.js';
 import { parseRunText } from '../domain/metering/run-units.js';
 import type { RecordEntry } from '../journal/entry.js';
+import { sharedUpTo } from '../journal/identity.js';
 import { limits } from '../limits.js';
 import type { EventPlace } from '../state/index/event-tail.js';
 import { type Answer, type Core, catalogueOf } from './core.js';
@@ -39,6 +40,7 @@ export async function listUsageEvents(
   const filter = parseFilters(request.dimensionFilters, faults);
   const list = listName(request);
   const token = decodePageToken(request.pageToken, list, faults);
+  if (token !== undefined) checkHistory(core, token, faults);
   refuseFaults(faults);
   const reply: ListUsageEventsResponse = { events: [], nextPageToken: '' };
   const account = core.fold.account(request.orgId);
@@ -51,7 +53,10 @@ export async function listUsageEvents(
     // A full page, or a long search through events that the filter leaves out: go on from here.
     if (reply.events.length === size || scanned++ === limits.scanEvents) {
       if (last !== undefined) {
-        reply.nextPageToken = encodePageToken(list, [last.timeMs, last.sequence]);
+        const { incarnation } = core.history;
+        const seen = core.journal.lastSequence();
+        const at = [last.timeMs, last.sequence, incarnation, seen];
+        reply.nextPageToken = encodePageToken(list, at);
       }
       return 'stop';
     }
@@ -63,6 +68,13 @@ export async function listUsageEvents(
     return 'more';
   });
   return { reply, after: core.journal.lastSequence() };
+}
+
+/** What was listed before a repair or restore may not be there any more. */
+function checkHistory({ history }: Core, token: Place, faults: Faults): void {
+  const [, , incarnation = history.incarnation, seen = 0] = token;
+  if (Number(seen) <= sharedUpTo(history, Number(incarnation))) return;
+  faults.add('page_token', 'is from before a restore or repair that took entries away: begin anew');
 }
 
 /** A page token belongs to one request: its other fields must not change. */
@@ -83,7 +95,9 @@ function parseFilters(filters: readonly string[], faults: Faults): Match {
   });
 }
 
-function placeOf(token: readonly (string | number)[] | undefined): EventPlace | undefined {
+type Place = readonly (string | number)[];
+
+function placeOf(token: Place | undefined): EventPlace | undefined {
   if (token === undefined) return undefined;
   return { timeMs: Number(token[0]), sequence: Number(token[1]) };
 }

@@ -32,6 +32,14 @@ export function authorise<Request>(
   for (const other of org.others(request)) if (other !== '') checkOrg(principal, other);
 }
 
+/** For a call whose reply holds everything of every organisation. */
+export function authoriseAll(principal: Principal, needed: Permission): void {
+  if (!principal.permissions.has(needed)) throw permissionMissing(needed, 'this call');
+  if (mayTouchAll(principal)) return;
+  const text = 'the credential is not for every organisation';
+  throw new Refusal('PERMISSION_DENIED', 'ORG_MISMATCH', text);
+}
+
 export function checkOrg(principal: Principal, orgId: string): void {
   if (mayTouch(principal, orgId)) return;
   const shown = JSON.stringify(orgId.slice(0, 128));

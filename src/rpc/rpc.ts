@@ -67,11 +67,13 @@ export function perform<Request, Reply>(
 
 type Method = {
   readonly requestStream: boolean;
+  readonly responseStream: boolean;
   readonly requestSerialize: (value: never) => unknown;
   readonly responseSerialize: (value: never) => unknown;
 };
+type Unary = { readonly requestStream: false; readonly responseStream: false };
 type UnaryNames<Service> = {
-  [Name in keyof Service]: Service[Name] extends { readonly requestStream: false } ? Name : never;
+  [Name in keyof Service]: Service[Name] extends Unary ? Name : never;
 }[keyof Service];
 type RpcOf<M> = M extends Method
   ? Rpc<Parameters<M['requestSerialize']>[0], Parameters<M['responseSerialize']>[0]>

@@ -248,6 +248,11 @@ function handleOf(
     readSync(buffer, position) {
       return inode.cached.copy(buffer, 0, position, position + buffer.length);
     },
+    read(buffer, position, done) {
+      setImmediate(() => {
+        done(undefined, inode.cached.copy(buffer, 0, position, position + buffer.length));
+      });
+    },
     syncSync() {
       inode.unsynced = [];
       if (isBroken('sync')) throw systemError('EIO');

@@ -10,6 +10,7 @@ const NAMES: Readonly<Record<string, string>> = {
   'invoices.give_up': 'MarkInvoiceUncollectible',
   'invoices.adjust': 'AddInvoiceAdjustment',
   'webhook_endpoints.rotate': 'RotateWebhookSecret',
+  'backup.send': 'Backup',
   'catalogue.import': 'ImportCatalogue',
   'catalog_settings.update': 'UpdateCatalogSettings',
 };

@@ -7,6 +7,8 @@ export const COMMANDS = {
   'check-config': 'check the configuration and print it, resolved',
   verify: 'check the data directory: every checksum, and what was counted',
   repair: 'cut what damage left unreadable, after saying what would be lost',
+  backup: 'copy the journal of a running server into a directory',
+  restore: 'make a data directory of a backup',
   replay: 'send the usage in a CSV file to a running server',
   keys: 'make, list, rotate and revoke the API keys of a running server',
   openapi: 'print the OpenAPI document of the HTTP interface',

@@ -22,6 +22,7 @@ import {
 import type { BatchView } from '../../journal/scan.js';
 import { spendEntry } from '../../journal/spend-entry.js';
 import type { Records } from '../../state/records.js';
+import { type BehindDamage, behindText, readBehind } from './behind-damage.js';
 import { openLedgerTally } from './ledger-tally.js';
 
 /** What the events of one organisation and meter add up to. */
@@ -32,6 +33,14 @@ export interface Sum {
   quanta: Quanta;
   /** SUM and COUNT: the quanta add up. The other aggregations have no plain sum. */
   adds: boolean;
+}
+
+/** A journal as it lies on a disk. */
+export interface JournalFiles {
+  readonly identity: Identity | undefined;
+  readonly segments: readonly SegmentFile[];
+  /** What is wrong before anything was read. */
+  readonly problems: readonly string[];
 }
 
 export interface Inspection {
@@ -49,10 +58,24 @@ export interface Inspection {
   /** What is wrong with the journal; empty: nothing. */
   readonly problems: readonly string[];
   readonly damage: JournalDamaged | undefined;
+  /** When the last batch was written that could be read; 0: none. */
+  readonly lastWrittenMs: EpochMs;
+  readonly behind: BehindDamage | undefined;
+}
+
+/** For programs. */
+export interface DamageReport {
+  readonly file: string;
+  readonly offset: number;
+  readonly afterSequence: Sequence;
+  /** When the batch before was written; '' where there is none. */
+  readonly afterTime: string;
+  /** What is behind it and can be read still; null: nothing. */
+  readonly behind: BehindDamage | null;
 }
 
 export interface InspectOptions {
-  readonly directory: string;
+  readonly journal: JournalFiles;
   /** What goes through the entries besides; called for each event. */
   readonly onRecord?: (entry: RecordEntry, sequence: Sequence, crc: number) => void;
   /** Sums are taken up to here. */
@@ -64,25 +87,31 @@ export function sumKey(organisation: number, meter: string): string {
   return `${organisation}\u0004${meter}`;
 }
 
-export function inspect(options: InspectOptions): Inspection {
-  const { directory } = options;
+/** Of a data directory. */
+export function findJournal(directory: string): JournalFiles {
   const problems: string[] = [];
   const identity = readIdentityOrSay(directory, problems);
   const segmentsDirectory = journalDirectory(directory);
   const segments = realFiles.exists(segmentsDirectory)
     ? listSegments(segmentsDirectory, realFiles)
     : [];
+  if (segments.length === 0) problems.push(`${segmentsDirectory} holds no segment`);
+  return { identity, segments, problems };
+}
+
+export function inspect(options: InspectOptions): Inspection {
+  const { identity, segments } = options.journal;
+  const problems = [...options.journal.problems];
   const tally = createTally(options, problems);
   let end: ScanResult | undefined;
   let damage: JournalDamaged | undefined;
-  if (segments.length === 0) problems.push(`${segmentsDirectory} holds no segment`);
-  else if (identity !== undefined) {
+  if (segments.length > 0 && identity !== undefined) {
     try {
       end = walk(segments, identity.uuid, tally, options);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       if (error instanceof JournalDamaged) damage = error;
-      problems.push(error instanceof JournalDamaged ? error.finding : messageOf(error));
+      problems.push(error instanceof JournalDamaged ? whereAndWhen(error) : messageOf(error));
     }
     if (end !== undefined && end.place.sequence < identity.lastSequence) {
       problems.push(
@@ -91,7 +120,23 @@ export function inspect(options: InspectOptions): Inspection {
       );
     }
   }
-  return { identity, segments, ...tally.result(), end, problems, damage };
+  const behind = damage && readBehind(segments, damage);
+  if (behind !== undefined) problems.push(behindText(behind));
+  return { identity, segments, ...tally.result(), end, problems, damage, behind };
+
+  function whereAndWhen({ finding }: JournalDamaged): string {
+    const { lastWrittenMs } = tally.result();
+    if (lastWrittenMs === 0) return finding;
+    return `${finding}; the batch before is of ${new Date(lastWrittenMs).toISOString()}`;
+  }
+}
+
+export function damageReport(found: Inspection): DamageReport | null {
+  const { damage, lastWrittenMs, behind = null } = found;
+  if (damage === undefined) return null;
+  const { file, offset, place } = damage;
+  const afterTime = lastWrittenMs === 0 ? '' : new Date(lastWrittenMs).toISOString();
+  return { file, offset, afterSequence: place.sequence, afterTime, behind };
 }
 
 function readIdentityOrSay(directory: string, problems: string[]): Identity | undefined {
@@ -127,7 +172,7 @@ interface Tally {
   readonly lastSequence: () => Sequence;
   readonly result: () => Pick<
     Inspection,
-    'batches' | 'entries' | 'sums' | 'lastSequence' | 'lastEntryMs' | 'records'
+    'batches' | 'entries' | 'sums' | 'lastSequence' | 'lastEntryMs' | 'lastWrittenMs' | 'records'
   >;
 }
 
@@ -139,6 +184,7 @@ function createTally({ upTo, onRecord }: InspectOptions, problems: string[]): Ta
   let batches = 0;
   let lastSequence = 0;
   let lastEntryMs = 0;
+  let lastWrittenMs = 0;
 
   function addEntry(entry: Entry, sequence: Sequence, crc: number): void {
     entries.set(entry.kind, (entries.get(entry.kind) ?? 0) + 1);
@@ -178,6 +224,7 @@ function createTally({ upTo, onRecord }: InspectOptions, problems: string[]): Ta
   return {
     add({ header, buffer, at, offset }, segment) {
       batches++;
+      lastWrittenMs = header.writtenMs;
       eachFrame(buffer, at, header, (sequence, crc, start, end) => {
         if (crc32(buffer.subarray(start, end)) !== crc) {
           const text = `${segment.path}: sequence ${sequence}, batch at ${offset}: entry CRC`;
@@ -195,6 +242,7 @@ function createTally({ upTo, onRecord }: InspectOptions, problems: string[]): Ta
       sums,
       lastSequence,
       lastEntryMs,
+      lastWrittenMs,
       records: ledger.records,
     }),
   };

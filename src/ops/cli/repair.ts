@@ -7,7 +7,7 @@ import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Failure } from '../../base/failure.js';
 import { realFiles } from '../../journal/files.js';
-import { type Identity, newIdentity, writeIdentity } from '../../journal/identity.js';
+import { newIdentity, newIncarnation, writeIdentity } from '../../journal/identity.js';
 import { takeLock } from '../../journal/lock.js';
 import { journalDirectory } from '../../journal/open.js';
 import { type JournalDamaged, openSource, type SegmentFile } from '../../journal/recover.js';
@@ -16,11 +16,17 @@ import { limits } from '../../limits.js';
 import { stateDirectory } from '../../state/state-file.js';
 import type { CommandIo } from './command.js';
 import { countOf } from './count.js';
-import { type Inspection, inspect } from './inspect.js';
+import {
+  type DamageReport,
+  damageReport,
+  findJournal,
+  type Inspection,
+  inspect,
+} from './inspect.js';
 import { openProgress } from './progress.js';
 import { EXIT } from './trouble.js';
 
-const HELP = `Usage: tollgate repair [--data-dir DIR] [--apply]
+const HELP = `Usage: tollgate repair [--data-dir DIR] [--apply] [--json]
 
 Says what is damaged and what repair would do; with --apply it does it. What is cut is kept in
 quarantine/, and so is the state; state and indexes are built again at the next start. The server
@@ -35,6 +41,7 @@ export async function runRepair(argv: readonly string[], io: CommandIo): Promise
       'data-dir': { type: 'string', default: process.env['TOLLGATE_DATA_DIR'] ?? './data' },
       'dry-run': { type: 'boolean', default: false },
       apply: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -47,29 +54,57 @@ export async function runRepair(argv: readonly string[], io: CommandIo): Promise
   const lock = await takeLock(directory);
   try {
     const progress = openProgress(io.stderr, 'segments');
-    let found = inspect({ directory, upTo: 0, onProgress: progress.update });
+    const look = () =>
+      inspect({ journal: findJournal(directory), upTo: 0, onProgress: progress.update });
+    let found = look();
     progress.end();
-    if (found.problems.length === 0) {
-      io.stdout.write(`${directory}: whole, nothing to repair\n`);
+    const { problems } = found;
+    const say = (plan: string, outcome: Outcome) => {
+      const report = { directory, outcome, problems, damage: damageReport(found), plan };
+      io.stdout.write(values.json ? `${JSON.stringify(report, null, 2)}\n` : textOf(report));
+    };
+    if (problems.length === 0) {
+      say('', 'whole');
       return EXIT.well;
     }
-    for (const problem of found.problems) io.stdout.write(`! ${problem}\n`);
     if (!values.apply || values['dry-run']) {
-      io.stdout.write(`${planOf(found)}\nNothing was changed. --apply carries it out.\n`);
+      say(planOf(found), 'planned');
       return EXIT.damaged;
     }
     if (found.identity === undefined) {
       await restoreIdentity(directory, found);
-      found = inspect({ directory, upTo: 0, onProgress: progress.update });
+      found = look();
       progress.end();
     }
-    io.stdout.write(`${planOf(found)}\n`);
+    const plan = planOf(found);
     await apply(directory, found);
-    io.stdout.write('Done. State and indexes are built at the next start.\n');
+    say(plan, 'done');
     return EXIT.well;
   } finally {
     await lock.release();
   }
+}
+
+type Outcome = 'whole' | 'planned' | 'done';
+
+interface Report {
+  readonly directory: string;
+  readonly outcome: Outcome;
+  readonly problems: readonly string[];
+  readonly damage: DamageReport | null;
+  /** '' where nothing is to be done. */
+  readonly plan: string;
+}
+
+const ENDINGS: Readonly<Record<Exclude<Outcome, 'whole'>, string>> = {
+  planned: 'Nothing was changed. --apply carries it out.',
+  done: 'Done. State and indexes are built at the next start.',
+};
+
+function textOf({ directory, outcome, problems, plan }: Report): string {
+  if (outcome === 'whole') return `${directory}: whole, nothing to repair\n`;
+  const lines = [...problems.map((problem) => `! ${problem}`), plan, ENDINGS[outcome]];
+  return `${lines.join('\n')}\n`;
 }
 
 function planOf(found: Inspection): string {
@@ -79,7 +114,8 @@ function planOf(found: Inspection): string {
     if (found.end === undefined) return 'Plan: none. This damage cannot be repaired.';
     return `Plan: accept the journal up to sequence ${found.lastSequence} as a new incarnation.`;
   }
-  const known = Math.max(identity.lastSequence, damage.place.sequence);
+  const behind = found.behind?.lastSequence ?? 0;
+  const known = Math.max(identity.lastSequence, damage.place.sequence, behind);
   const lost = known - damage.place.sequence;
   const later = found.segments.filter(({ number }) => number > damage.segment).length;
   return (
@@ -108,22 +144,13 @@ async function apply(directory: string, found: Inspection): Promise<void> {
   const { damage, identity } = found;
   if (identity === undefined) throw new Failure('NOTHING_TO_REPAIR', `${directory}: no identity`);
   if (damage === undefined && found.end === undefined) {
-    throw new Failure('CANNOT_REPAIR', `${directory}: restore it from a copy`);
+    throw new Failure('CANNOT_REPAIR', `${directory}: restore a backup`);
   }
   const quarantine = join(directory, 'quarantine', new Date().toISOString().replaceAll(':', '-'));
   mkdirSync(quarantine, { recursive: true, mode: 0o750 });
   if (damage !== undefined) cut(directory, found, damage, quarantine);
   const forkSequence = damage?.place.sequence ?? found.lastSequence;
-  const incarnation = identity.incarnation + 1;
-  const parent = identity.incarnation;
-  const fork = { incarnation, parent, forkSequence, atMs: Date.now() };
-  const next: Identity = {
-    ...identity,
-    incarnation,
-    forks: [...identity.forks, fork],
-    lastSequence: forkSequence,
-  };
-  await writeIdentity(directory, next);
+  await writeIdentity(directory, newIncarnation(identity, forkSequence, Date.now()));
   const state = stateDirectory(directory);
   if (existsSync(state)) renameSync(state, join(quarantine, basename(state)));
   rmSync(join(directory, 'index'), { recursive: true, force: true });

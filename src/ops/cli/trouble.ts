@@ -14,6 +14,7 @@ const DAMAGE: ReadonlySet<string> = new Set([
   'IDENTITY_MISSING',
   'ENTRY_UNKNOWN',
   'FORMAT_UNKNOWN',
+  'BACKUP_DAMAGED',
 ]);
 /** Found while starting, and a matter of the configuration all the same. */
 const BAD_CONFIGURATION: ReadonlySet<string> = new Set([

@@ -6,15 +6,27 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { formatUnits } from '../../base/decimal.js';
 import { Failure } from '../../base/failure.js';
+import type { Sequence } from '../../base/units.js';
 import { takeLock } from '../../journal/lock.js';
 import { checkState } from '../../state/check-state.js';
 import { checkIndexes } from '../../state/index/check-indexes.js';
 import { openStateFile, type StateFile } from '../../state/state-file.js';
 import { openStore } from '../../state/store.js';
 import { openTables } from '../../state/tables.js';
+import { checkBackup } from '../backup/check.js';
+import { type Manifest, readManifest } from '../backup/manifest.js';
 import type { CommandIo } from './command.js';
 import { countOf } from './count.js';
-import { type Inspection, inspect, type Sum, sumKey } from './inspect.js';
+import {
+  type DamageReport,
+  damageReport,
+  findJournal,
+  type Inspection,
+  inspect,
+  type JournalFiles,
+  type Sum,
+  sumKey,
+} from './inspect.js';
 import { openProgress } from './progress.js';
 import { openProof, type Proved } from './prove-invoices.js';
 import { EXIT } from './trouble.js';
@@ -24,13 +36,18 @@ const HELP = `Usage: tollgate verify [--data-dir DIR] [--json]
 Reads the whole data directory: every checksum, the chain of the batches, every entry, and
 whether the totals in the state are the sum of the events. Proves every invoice: its lines are
 rated anew from the journal's events, and no event is on two or missing. Changes nothing.
-The server must be stopped. Exit codes: 0 whole, 1 could not look, 2 bad usage, 3 damaged.
+The server must be stopped. Of a backup (DIR of tollgate backup) it reads the journal, and
+compares every file with its hash. Exit codes: 0 whole, 1 could not look, 2 bad usage, 3 damaged.
 `;
 
 interface Report {
   readonly directory: string;
+  /** A backup has no state. */
+  readonly kind: 'data' | 'backup';
   readonly whole: boolean;
   readonly problems: readonly string[];
+  /** The place of the first damage in the journal; null: none. */
+  readonly damage: DamageReport | null;
   readonly segments: number;
   readonly batches: number;
   readonly entries: Readonly<Record<string, number>>;
@@ -68,14 +85,31 @@ export async function runVerify(argv: readonly string[], io: CommandIo): Promise
 }
 
 async function verify(directory: string, io: CommandIo): Promise<Report> {
+  const manifest = readManifest(directory);
+  return manifest === undefined ? verifyData(directory, io) : verifyBackup(directory, manifest, io);
+}
+
+/** It has no state and no indexes, only what they are made of. */
+async function verifyBackup(directory: string, manifest: Manifest, io: CommandIo): Promise<Report> {
+  const hashing = openProgress(io.stderr, 'files checked');
+  const journal = checkBackup(directory, manifest, hashing.update);
+  hashing.end();
+  const found = look(journal, 0, io);
+  const problems = [...found.problems];
+  const proved = await prove(journal, found, io);
+  problems.push(...proved.problems);
+  const checked = { kind: 'backup', problems, proved, upTo: 0, differences: 0 } as const;
+  return reportOf(directory, found, checked);
+}
+
+async function verifyData(directory: string, io: CommandIo): Promise<Report> {
   const check = checkState(directory);
   const stateFile = check.fit ? openStateFile(directory) : undefined;
   try {
     const applied = stateFile?.applied();
     const upTo = applied?.sequence ?? 0;
-    const progress = openProgress(io.stderr, 'segments');
-    const found = inspect({ directory, upTo, onProgress: progress.update });
-    progress.end();
+    const journal = findJournal(directory);
+    const found = look(journal, upTo, io);
     const problems = [...found.problems];
     if (!check.fit) problems.push(`state: ${check.why}; the next start builds it again`);
     if (found.identity !== undefined) {
@@ -91,32 +125,62 @@ async function verify(directory: string, io: CommandIo): Promise<Report> {
       problems.push('the totals were not compared: the journal could not be read to its end');
     }
     problems.push(...differences);
-    const proved = await prove(directory, io, found);
+    const proved = await prove(journal, found, io);
     problems.push(...proved.problems);
-    return {
-      invoices: proved,
-      directory,
-      whole: problems.length === 0,
+    const checked = {
+      kind: 'data',
       problems,
-      segments: found.segments.length,
-      batches: found.batches,
-      entries: Object.fromEntries(found.entries),
-      lastSequence: found.lastSequence,
-      lastEntry: found.lastEntryMs === 0 ? '' : new Date(found.lastEntryMs).toISOString(),
-      stateCovers: upTo,
-      difference: differences.length,
-    };
+      proved,
+      upTo,
+      differences: differences.length,
+    } as const;
+    return reportOf(directory, found, checked);
   } finally {
     await stateFile?.close();
   }
 }
 
+interface Checked {
+  readonly kind: Report['kind'];
+  readonly problems: readonly string[];
+  readonly proved: Proved;
+  /** Entries that the state covers. */
+  readonly upTo: Sequence;
+  readonly differences: number;
+}
+
+function reportOf(directory: string, found: Inspection, checked: Checked): Report {
+  const { kind, problems, proved, upTo, differences } = checked;
+  return {
+    invoices: proved,
+    directory,
+    kind,
+    whole: problems.length === 0,
+    problems,
+    damage: damageReport(found),
+    segments: found.segments.length,
+    batches: found.batches,
+    entries: Object.fromEntries(found.entries),
+    lastSequence: found.lastSequence,
+    lastEntry: found.lastEntryMs === 0 ? '' : new Date(found.lastEntryMs).toISOString(),
+    stateCovers: upTo,
+    difference: differences,
+  };
+}
+
+function look(journal: JournalFiles, upTo: Sequence, io: CommandIo): Inspection {
+  const progress = openProgress(io.stderr, 'segments');
+  const found = inspect({ journal, upTo, onProgress: progress.update });
+  progress.end();
+  return found;
+}
+
 /** Every invoice from the events; nothing is read again where there is none. */
-async function prove(directory: string, io: CommandIo, found: Inspection): Promise<Proved> {
+async function prove(journal: JournalFiles, found: Inspection, io: CommandIo): Promise<Proved> {
   const proof = openProof(found.records);
   if (found.end !== undefined) {
     const progress = openProgress(io.stderr, 'segments, for the invoices');
-    inspect({ directory, upTo: 0, onProgress: progress.update, onRecord: proof.add });
+    inspect({ journal, upTo: 0, onProgress: progress.update, onRecord: proof.add });
     progress.end();
   }
   return proof.finish();
@@ -158,6 +222,10 @@ function compare(stateFile: StateFile, found: Inspection): string[] {
 
 const NOTHING: Sum = { orgId: '', scale: 0, events: 0, quanta: 0n, adds: true };
 
+function stateLine({ stateCovers, difference }: Report): string {
+  return `  state covers sequence ${stateCovers}, ${countOf(difference, 'difference')}`;
+}
+
 function textOf(report: Report): string {
   const kinds = Object.entries(report.entries).map(([kind, count]) => `${count} ${kind}`);
   const lines = [
@@ -170,7 +238,7 @@ function textOf(report: Report): string {
       `${countOf(report.invoices.bills, 'bill')}: ` +
       `${countOf(report.invoices.eventsInvoiced, 'event')} invoiced, ` +
       `${report.invoices.eventsOpen} not yet, ${report.invoices.eventsVoided} of voided invoices`,
-    `  state covers sequence ${report.stateCovers}, ${countOf(report.difference, 'difference')}`,
+    ...(report.kind === 'backup' ? [] : [stateLine(report)]),
     ...report.problems.map((problem) => `  ! ${problem}`),
   ];
   return `${lines.join('\n')}\n`;

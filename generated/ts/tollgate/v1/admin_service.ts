@@ -8,7 +8,9 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -17,6 +19,7 @@ import {
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
 import { AuditEntry } from "./audit_entry.js";
+import { BackupEnd, BackupFile, BackupFileEnd, BackupHeader, HeldSegment } from "./backup.js";
 import { FeatureFlag } from "./feature_flag.js";
 import {
   ActiveOrganization,
@@ -258,6 +261,37 @@ export interface VerifyResponse {
   checks: VerifyCheck[];
   /** Journal sequence that the checks went up to. */
   sequence: bigint;
+}
+
+/** A backup to send. */
+export interface BackupRequest {
+  /**
+   * Segments that the caller holds from backups before, at most 20,000. Those that are a part of
+   * this journal as it is are not sent again; all others are. Empty: everything is sent.
+   */
+  held: HeldSegment[];
+}
+
+/** One part of a backup. */
+export interface BackupResponse {
+  /** The part. They come in the order that Backup says. */
+  part:
+    | //
+    /** What the backup is of. First, once. */
+    { $case: "header"; value: BackupHeader }
+    | //
+    /** A file begins. */
+    { $case: "file"; value: BackupFile }
+    | //
+    /** The next bytes of the file, at most 128 KiB. */
+    { $case: "chunk"; value: Buffer }
+    | //
+    /** The file ends. */
+    { $case: "fileEnd"; value: BackupFileEnd }
+    | //
+    /** The backup ends. Last, once. */
+    { $case: "end"; value: BackupEnd }
+    | undefined;
 }
 
 /** Feature flags to list. */
@@ -1501,6 +1535,144 @@ export const VerifyResponse: MessageFns<VerifyResponse> = {
   },
 };
 
+function createBaseBackupRequest(): BackupRequest {
+  return { held: [] };
+}
+
+export const BackupRequest: MessageFns<BackupRequest> = {
+  encode(message: BackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.held) {
+      HeldSegment.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BackupRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBackupRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.held.push(HeldSegment.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseBackupResponse(): BackupResponse {
+  return { part: undefined };
+}
+
+export const BackupResponse: MessageFns<BackupResponse> = {
+  encode(message: BackupResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.part?.$case) {
+      case "header":
+        BackupHeader.encode(message.part.value, writer.uint32(10).fork()).join();
+        break;
+      case "file":
+        BackupFile.encode(message.part.value, writer.uint32(18).fork()).join();
+        break;
+      case "chunk":
+        writer.uint32(26).bytes(message.part.value);
+        break;
+      case "fileEnd":
+        BackupFileEnd.encode(message.part.value, writer.uint32(34).fork()).join();
+        break;
+      case "end":
+        BackupEnd.encode(message.part.value, writer.uint32(42).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BackupResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBackupResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.part = { $case: "header", value: BackupHeader.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.part = { $case: "file", value: BackupFile.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.part = { $case: "chunk", value: Buffer.from(reader.bytes()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.part = { $case: "fileEnd", value: BackupFileEnd.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.part = { $case: "end", value: BackupEnd.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseListFeatureFlagsRequest(): ListFeatureFlagsRequest {
   return { orgId: "", pageSize: 0, pageToken: "" };
 }
@@ -1943,6 +2115,31 @@ export const AdminServiceService = {
     responseDeserialize: (value: Buffer): VerifyResponse => VerifyResponse.decode(value),
   },
   /**
+   * Sends a backup: the journal up to what was durable when the call began, file by file. All
+   * else (state, indexes) is made from it. Recording goes on meanwhile: the files are read in
+   * small steps, one after the other. Needs a credential for every organisation. The call is in
+   * the audit log, where the journal has room. The configuration, TLS files and the texts of
+   * keys are not in a backup. Over gRPC only; `tollgate backup` is its client.
+   *
+   * The parts come in this order: the header; for each file `file`, its chunks, `file_end`; then
+   * `end`, and OK. A backup is whole with `end` only: keep the one before until then. Read
+   * steadily: a caller that takes nothing for a minute is cut off.
+   *
+   * When it fails: safe to retry; what was received whole can be given as `held`.
+   * RESOURCE_EXHAUSTED (BACKUP_RUNNING): one runs already; wait for it. RESOURCE_EXHAUSTED
+   * (BACKUP_STALLED): read faster. INTERNAL: a file cannot be read; the server's log names it,
+   * and `verify` says more.
+   */
+  backup: {
+    path: "/tollgate.v1.AdminService/Backup" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: BackupRequest): Buffer => Buffer.from(BackupRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BackupRequest => BackupRequest.decode(value),
+    responseSerialize: (value: BackupResponse): Buffer => Buffer.from(BackupResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BackupResponse => BackupResponse.decode(value),
+  },
+  /**
    * Lists feature flags, ordered by key, then organisation, the flag for all first.
    *
    * When it fails: safe to retry. INVALID_ARGUMENT on a `page_token` from another request:
@@ -2039,6 +2236,23 @@ export interface AdminServiceServer extends UntypedServiceImplementation {
    * wait for it.
    */
   verify: handleUnaryCall<VerifyRequest, VerifyResponse>;
+  /**
+   * Sends a backup: the journal up to what was durable when the call began, file by file. All
+   * else (state, indexes) is made from it. Recording goes on meanwhile: the files are read in
+   * small steps, one after the other. Needs a credential for every organisation. The call is in
+   * the audit log, where the journal has room. The configuration, TLS files and the texts of
+   * keys are not in a backup. Over gRPC only; `tollgate backup` is its client.
+   *
+   * The parts come in this order: the header; for each file `file`, its chunks, `file_end`; then
+   * `end`, and OK. A backup is whole with `end` only: keep the one before until then. Read
+   * steadily: a caller that takes nothing for a minute is cut off.
+   *
+   * When it fails: safe to retry; what was received whole can be given as `held`.
+   * RESOURCE_EXHAUSTED (BACKUP_RUNNING): one runs already; wait for it. RESOURCE_EXHAUSTED
+   * (BACKUP_STALLED): read faster. INTERNAL: a file cannot be read; the server's log names it,
+   * and `verify` says more.
+   */
+  backup: handleServerStreamingCall<BackupRequest, BackupResponse>;
   /**
    * Lists feature flags, ordered by key, then organisation, the flag for all first.
    *
@@ -2228,6 +2442,28 @@ export interface AdminServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: VerifyResponse) => void,
   ): ClientUnaryCall;
+  /**
+   * Sends a backup: the journal up to what was durable when the call began, file by file. All
+   * else (state, indexes) is made from it. Recording goes on meanwhile: the files are read in
+   * small steps, one after the other. Needs a credential for every organisation. The call is in
+   * the audit log, where the journal has room. The configuration, TLS files and the texts of
+   * keys are not in a backup. Over gRPC only; `tollgate backup` is its client.
+   *
+   * The parts come in this order: the header; for each file `file`, its chunks, `file_end`; then
+   * `end`, and OK. A backup is whole with `end` only: keep the one before until then. Read
+   * steadily: a caller that takes nothing for a minute is cut off.
+   *
+   * When it fails: safe to retry; what was received whole can be given as `held`.
+   * RESOURCE_EXHAUSTED (BACKUP_RUNNING): one runs already; wait for it. RESOURCE_EXHAUSTED
+   * (BACKUP_STALLED): read faster. INTERNAL: a file cannot be read; the server's log names it,
+   * and `verify` says more.
+   */
+  backup(request: BackupRequest, options?: Partial<CallOptions>): ClientReadableStream<BackupResponse>;
+  backup(
+    request: BackupRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<BackupResponse>;
   /**
    * Lists feature flags, ordered by key, then organisation, the flag for all first.
    *
