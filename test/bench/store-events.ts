@@ -1,0 +1,59 @@
+// Loads that fill a server, and the one that its throughput is measured by.
+
+import type { LoadResult } from './job.js';
+import type { LoadProcess } from './load-process.js';
+import type { ServerProcess } from './server-process.js';
+
+const BATCH = 100;
+/** No run of the bench takes longer. */
+const SECONDS_MAX = 600;
+
+/** Records so many events in batches, four in flight, as fast as the server takes them. */
+export async function storeEvents(
+  load: LoadProcess,
+  server: ServerProcess,
+  events: number,
+): Promise<LoadResult> {
+  const result = await load.run({
+    address: server.address,
+    serverPid: server.pid,
+    kind: 'unary',
+    method: '/tollgate.v1.MeteringService/RecordBatch',
+    body: 'recordBatch',
+    batchEvents: BATCH,
+    inFlight: 4,
+    connections: 4,
+    warmupSeconds: 0,
+    seconds: SECONDS_MAX,
+    callsMax: Math.ceil(events / BATCH),
+  });
+  refuseErrors(result);
+  if (result.events < events) throw new Error(`${result.events} of ${events} events in time`);
+  return result;
+}
+
+/** Unary calls of Record, 64 in flight. */
+export async function runRecord(
+  load: LoadProcess,
+  server: ServerProcess,
+  { seconds, warmupSeconds }: { readonly seconds: number; readonly warmupSeconds: number },
+): Promise<LoadResult> {
+  const result = await load.run({
+    address: server.address,
+    serverPid: server.pid,
+    kind: 'unary',
+    method: '/tollgate.v1.MeteringService/Record',
+    body: 'record',
+    inFlight: 64,
+    connections: 4,
+    seconds,
+    warmupSeconds,
+  });
+  refuseErrors(result);
+  return result;
+}
+
+export function refuseErrors({ errors, calls, firstError }: LoadResult): void {
+  if (errors === 0) return;
+  throw new Error(`${errors} errors beside ${calls} good calls, first: ${firstError}`);
+}

@@ -1,0 +1,133 @@
+// make bench: what the server costs when much is stored: throughput, memory, disk, restarts,
+// checkpoints. See README.md. Ends with 1 where a part could not be measured.
+//
+//   node dist/bench-esm/test/bench/stored.js [--smoke] [--rounds 5] [--events 5000000]
+//     [--only checkpoint,idle,restart,full] [--directory data]
+
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { measureCheckpoints } from './checkpoint-rows.js';
+import { measureFull } from './full-rows.js';
+import { measureIdle } from './idle-rows.js';
+import { type LoadProcess, openLoadProcess } from './load-process.js';
+import { describeMachine } from './machine.js';
+import { measureRestarts } from './restart-rows.js';
+import { formatRows, type MeasuredRow } from './table.js';
+
+export interface StoredOptions {
+  /** Empty; each part takes a directory of its own in it, and leaves nothing there. */
+  readonly directory: string;
+  readonly load: LoadProcess;
+  readonly sizes: Sizes;
+  readonly rounds: number;
+  readonly progress: (text: string) => void;
+}
+
+export interface Sizes {
+  /** Stored before throughput, memory and disk are measured. */
+  readonly events: number;
+  /** Since the last checkpoint, when the server is killed. */
+  readonly replayedEvents: number;
+  readonly organisations: number;
+  /** Of each run of unary calls. */
+  readonly seconds: number;
+  readonly warmupSeconds: number;
+  /** Calls a second while checkpoints are written, and for how long. */
+  readonly openRate: number;
+  readonly openSeconds: number;
+  readonly idleSeconds: number;
+  /** `rough`: too little is stored for what is promised of much, so those rows are not judged. */
+  readonly verdicts: 'judged' | 'rough';
+}
+
+const FULL = {
+  rounds: 5,
+  sizes: {
+    events: 5_000_000,
+    replayedEvents: 1_000_000,
+    organisations: 10_000,
+    seconds: 3,
+    warmupSeconds: 2,
+    openRate: 2000,
+    openSeconds: 15,
+    idleSeconds: 5,
+    verdicts: 'judged',
+  },
+} as const;
+
+const SMOKE = {
+  rounds: 1,
+  sizes: {
+    events: 40_000,
+    replayedEvents: 20_000,
+    organisations: 500,
+    seconds: 0.5,
+    warmupSeconds: 0.3,
+    openRate: 500,
+    openSeconds: 4,
+    idleSeconds: 0.5,
+    verdicts: 'rough',
+  },
+} as const;
+
+const PARTS = {
+  checkpoint: measureCheckpoints,
+  idle: measureIdle,
+  restart: measureRestarts,
+  full: measureFull,
+} satisfies Record<string, (options: StoredOptions) => Promise<MeasuredRow[]>>;
+
+const { values } = parseArgs({
+  options: {
+    smoke: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    events: { type: 'string' },
+    only: { type: 'string' },
+    directory: { type: 'string', default: 'data' },
+  },
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+await bench();
+
+async function bench(): Promise<void> {
+  const preset = values.smoke ? SMOKE : FULL;
+  const count = z.coerce.number().int().min(1);
+  const parts = z
+    .array(z.enum(Object.keys(PARTS) as (keyof typeof PARTS)[]))
+    .parse(values.only?.split(',') ?? Object.keys(PARTS));
+  mkdirSync(values.directory, { recursive: true });
+  const directory = mkdtempSync(join(values.directory, 'bench-stored-'));
+  const remove = () => rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
+  process.once('exit', remove);
+  const load = openLoadProcess();
+  const options: StoredOptions = {
+    directory,
+    load,
+    sizes: { ...preset.sizes, events: count.parse(values.events ?? preset.sizes.events) },
+    rounds: count.parse(values.rounds ?? preset.rounds),
+    progress: (text) => process.stderr.write(`${text}\n`),
+  };
+  const rows: MeasuredRow[] = [];
+  try {
+    for (const part of parts) rows.push(...(await measure(part, options)));
+  } finally {
+    load.close();
+  }
+  const { cpuCount, cpuModel, kernel, fileSystem, node } = describeMachine(directory);
+  process.stdout.write(
+    `${cpuCount} × ${cpuModel}, Linux ${kernel}, ${fileSystem}, Node ${node}; ` +
+      `${options.rounds} rounds, medians; MB are 10^6 bytes\n\n${formatRows(rows)}\n`,
+  );
+}
+
+/** What fails takes no other part with it. */
+async function measure(name: keyof typeof PARTS, options: StoredOptions): Promise<MeasuredRow[]> {
+  try {
+    return await PARTS[name](options);
+  } catch (error) {
+    process.exitCode = 1;
+    return [{ title: `${name}: ${(error as Error).message}`, measured: [] }];
+  }
+}
