@@ -97,9 +97,11 @@ async function watchCheckpoints(server: ServerProcess, running: Promise<unknown>
   const path = join(server.dataDirectory, 'identity.json');
   const spans: Span[] = [];
   let over = false;
-  void running.finally(() => {
+  const end = () => {
     over = true;
-  });
+  };
+  // Its caller is told of a failure.
+  running.then(end, end);
   let inode = statSync(path).ino;
   let sumMs = await durationSumMs(server);
   while (!over) {
