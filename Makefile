@@ -67,6 +67,7 @@ bench: build ## Measure, about half an hour (ARGS=--smoke: two minutes)
 	$(BIN)/tsc -p test/bench
 	@echo '{"type":"module","version":"0.0.0-bench"}' > dist/bench-esm/package.json
 	@cp generated/*.binpb generated/openapi.json dist/bench-esm/generated/
+	@rm -rf dist/bench-rows
 	node dist/bench-esm/test/bench/bench.js $(ARGS)
 	node dist/bench-esm/test/bench/client.js $(filter --smoke,$(ARGS))
 	node dist/bench-esm/test/bench/access.js $(filter --smoke,$(ARGS))
@@ -74,6 +75,7 @@ bench: build ## Measure, about half an hour (ARGS=--smoke: two minutes)
 	node dist/bench-esm/test/bench/stored.js $(filter --smoke,$(ARGS))
 	node dist/bench-esm/test/bench/index-scale.js $(filter --smoke,$(ARGS))
 	node dist/bench-esm/test/bench/rivals.js $(filter --smoke,$(ARGS))
+	@node dist/bench-esm/test/bench/all-rows.js $(ARGS)
 
 faults: build ## Run the fault tests: kills, torn writes, full disks, 2,000 crash states
 	TOLLGATE_CRASH_STATES=$${TOLLGATE_CRASH_STATES:-2000} \

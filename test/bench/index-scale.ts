@@ -15,6 +15,7 @@ import { DAY_MS } from '../../src/base/units.js';
 import { type Indexes, openIndexes } from '../../src/state/index/indexes.js';
 import { readCpuTime } from './cpu-time.js';
 import { describeMachine } from './machine.js';
+import { saveRows } from './row-files.js';
 import { diskBytes, residentBytesMax } from './server-facts.js';
 import { formatRows, type MeasuredRow } from './table.js';
 
@@ -177,6 +178,7 @@ function report({ parts }: Filled, more: readonly MeasuredRow[]): void {
     measured: [mean],
   };
   const range: MeasuredRow = { title: '-  the same, each tenth of them', measured: parts };
+  saveRows('index-scale', [row]);
   process.stdout.write(
     `${cpuCount} × ${cpuModel}, Linux ${kernel}, ${fileSystem}, Node ${node}\n\n` +
       `${formatRows([row, range, ...more])}\n`,

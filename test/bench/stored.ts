@@ -14,6 +14,7 @@ import { measureIdle } from './idle-rows.js';
 import { type LoadProcess, openLoadProcess } from './load-process.js';
 import { describeMachine } from './machine.js';
 import { measureRestarts } from './restart-rows.js';
+import { saveRows } from './row-files.js';
 import { formatRows, type MeasuredRow } from './table.js';
 
 export interface StoredOptions {
@@ -72,12 +73,18 @@ const SMOKE = {
   },
 } as const;
 
+interface Part {
+  /** The first of its rows. */
+  readonly number: number;
+  readonly measure: (options: StoredOptions) => Promise<MeasuredRow[]>;
+}
+
 const PARTS = {
-  checkpoint: measureCheckpoints,
-  idle: measureIdle,
-  restart: measureRestarts,
-  full: measureFull,
-} satisfies Record<string, (options: StoredOptions) => Promise<MeasuredRow[]>>;
+  checkpoint: { number: 7, measure: measureCheckpoints },
+  idle: { number: 11, measure: measureIdle },
+  restart: { number: 9, measure: measureRestarts },
+  full: { number: 6, measure: measureFull },
+} satisfies Record<string, Part>;
 
 const { values } = parseArgs({
   options: {
@@ -115,6 +122,7 @@ async function bench(): Promise<void> {
   } finally {
     load.close();
   }
+  saveRows('stored', rows);
   const { cpuCount, cpuModel, kernel, fileSystem, node } = describeMachine(directory);
   process.stdout.write(
     `${cpuCount} × ${cpuModel}, Linux ${kernel}, ${fileSystem}, Node ${node}; ` +
@@ -124,10 +132,11 @@ async function bench(): Promise<void> {
 
 /** What fails takes no other part with it. */
 async function measure(name: keyof typeof PARTS, options: StoredOptions): Promise<MeasuredRow[]> {
+  const { number, measure: run } = PARTS[name];
   try {
-    return await PARTS[name](options);
+    return await run(options);
   } catch (error) {
     process.exitCode = 1;
-    return [{ title: `${name}: ${(error as Error).message}`, measured: [] }];
+    return [{ title: `${number}  ${name}: ${(error as Error).message}`, measured: [] }];
   }
 }
