@@ -14,7 +14,7 @@ import {
 } from './server-facts.js';
 import { openServer, type ServerProcess } from './server-process.js';
 import { runRecord, storeEvents } from './store-events.js';
-import type { StoredOptions } from './stored.js';
+import type { StoredOptions } from './stored-options.js';
 import { judged, type MeasuredRow } from './table.js';
 
 export async function measureFull(options: StoredOptions): Promise<MeasuredRow[]> {

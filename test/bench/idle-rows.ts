@@ -7,7 +7,7 @@ import { credentials } from '@grpc/grpc-js';
 import { MeteringServiceClient } from '../../generated/ts/tollgate/v1/metering_service.js';
 import { residentBytes, settle } from './server-facts.js';
 import { openServer } from './server-process.js';
-import type { StoredOptions } from './stored.js';
+import type { StoredOptions } from './stored-options.js';
 import { judged, type MeasuredRow } from './table.js';
 import { useMeters } from './use-meters.js';
 

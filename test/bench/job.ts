@@ -6,7 +6,8 @@ import { z } from 'zod';
 export const jobLimits = {
   inFlight: 65_536,
   connections: 64,
-  seconds: 600,
+  /** Millions of events on a slow machine. */
+  seconds: 1800,
   ratePerSecond: 100_000,
   /** Of a sampled job: both arrays of them go through one line of JSON. */
   samples: 200_000,

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { recordedEvents } from './server-facts.js';
 import { openServer, type ServerProcess } from './server-process.js';
 import { storeEvents } from './store-events.js';
-import type { StoredOptions } from './stored.js';
+import type { StoredOptions } from './stored-options.js';
 import { median } from './sync-cost.js';
 import { judged, type MeasuredRow } from './table.js';
 

@@ -7,7 +7,7 @@ import type { ServerProcess } from './server-process.js';
 
 const BYTES_PER_BLOCK = 512;
 const POLL_MS = 250;
-const SETTLE_MS_MAX = 600_000;
+const SETTLE_MS_MAX = 900_000;
 /** Written to, and the one made ready behind it. */
 const OPEN_SEGMENTS = 2;
 

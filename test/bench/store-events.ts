@@ -1,12 +1,10 @@
 // Loads that fill a server, and the one that its throughput is measured by.
 
-import type { LoadResult } from './job.js';
+import { jobLimits, type LoadResult } from './job.js';
 import type { LoadProcess } from './load-process.js';
 import type { ServerProcess } from './server-process.js';
 
 const BATCH = 100;
-/** No run of the bench takes longer. */
-const SECONDS_MAX = 600;
 
 /** Records so many events in batches, four in flight, as fast as the server takes them. */
 export async function storeEvents(
@@ -24,7 +22,7 @@ export async function storeEvents(
     inFlight: 4,
     connections: 4,
     warmupSeconds: 0,
-    seconds: SECONDS_MAX,
+    seconds: jobLimits.seconds,
     callsMax: Math.ceil(events / BATCH),
   });
   refuseErrors(result);

@@ -11,37 +11,12 @@ import { z } from 'zod';
 import { measureCheckpoints } from './checkpoint-rows.js';
 import { measureFull } from './full-rows.js';
 import { measureIdle } from './idle-rows.js';
-import { type LoadProcess, openLoadProcess } from './load-process.js';
+import { openLoadProcess } from './load-process.js';
 import { describeMachine } from './machine.js';
 import { measureRestarts } from './restart-rows.js';
 import { saveRows } from './row-files.js';
+import type { StoredOptions } from './stored-options.js';
 import { formatRows, type MeasuredRow } from './table.js';
-
-export interface StoredOptions {
-  /** Empty; each part takes a directory of its own in it, and leaves nothing there. */
-  readonly directory: string;
-  readonly load: LoadProcess;
-  readonly sizes: Sizes;
-  readonly rounds: number;
-  readonly progress: (text: string) => void;
-}
-
-export interface Sizes {
-  /** Stored before throughput, memory and disk are measured. */
-  readonly events: number;
-  /** Since the last checkpoint, when the server is killed. */
-  readonly replayedEvents: number;
-  readonly organisations: number;
-  /** Of each run of unary calls. */
-  readonly seconds: number;
-  readonly warmupSeconds: number;
-  /** Calls a second while checkpoints are written, and for how long. */
-  readonly openRate: number;
-  readonly openSeconds: number;
-  readonly idleSeconds: number;
-  /** `rough`: too little is stored for what is promised of much, so those rows are not judged. */
-  readonly verdicts: 'judged' | 'rough';
-}
 
 const FULL = {
   rounds: 5,
