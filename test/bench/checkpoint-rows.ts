@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Samples } from './job.js';
 import { readMetric } from './server-facts.js';
 import { openServer, type ServerProcess } from './server-process.js';
-import { refuseErrors, runRecord } from './store-events.js';
+import { refuseErrors, warmUp } from './store-events.js';
 import type { StoredOptions } from './stored-options.js';
 import { figureText, judged, type MeasuredRow } from './table.js';
 
@@ -68,7 +68,7 @@ async function measureRound(options: StoredOptions, round: number): Promise<Roun
     TOLLGATE_CHECKPOINT_INTERVAL_MS: String(CHECKPOINT_INTERVAL_MS),
   });
   try {
-    await runRecord(options.load, server, { ...options.sizes, warmupSeconds: 0 });
+    await warmUp(options.load, server, options.sizes.warmupCalls);
     const running = options.load.run({
       address: server.address,
       kind: 'open',

@@ -13,7 +13,7 @@ import {
   settle,
 } from './server-facts.js';
 import { openServer, type ServerProcess } from './server-process.js';
-import { runRecord, storeEvents } from './store-events.js';
+import { runRecord, storeEvents, warmUp } from './store-events.js';
 import type { StoredOptions } from './stored-options.js';
 import { judged, type MeasuredRow } from './table.js';
 
@@ -70,6 +70,8 @@ async function measureThroughput(
     const empty = await openServer(directory);
     try {
       const run = (server: ServerProcess): Promise<LoadResult> => runRecord(load, server, sizes);
+      // The full one has been warm for millions of events.
+      await warmUp(load, empty, sizes.warmupCalls);
       const before = await run(empty);
       const { callsPerSecond } = await run(full);
       const after = await run(empty);

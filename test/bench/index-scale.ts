@@ -19,7 +19,7 @@ import { saveRows } from './row-files.js';
 import { diskBytes, residentBytesMax } from './server-facts.js';
 import { formatRows, type MeasuredRow } from './table.js';
 
-const SMOKE_IDS = 1_000_000;
+const SMOKE_IDS = 300_000;
 const KEY_WORDS = 4;
 const ORGANISATIONS = 1000;
 /** Of the whole; their range shows whether an id costs more when many are there. */

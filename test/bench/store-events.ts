@@ -1,6 +1,6 @@
 // Loads that fill a server, and the one that its throughput is measured by.
 
-import { jobLimits, type LoadResult } from './job.js';
+import { jobLimits, type LoadJobInput, type LoadResult } from './job.js';
 import type { LoadProcess } from './load-process.js';
 import type { ServerProcess } from './server-process.js';
 
@@ -30,11 +30,24 @@ export async function storeEvents(
   return result;
 }
 
+/** What is under way is compiled by then, however slow the machine is. */
+export function warmUp(load: LoadProcess, server: ServerProcess, calls: number): Promise<unknown> {
+  return runJob(load, server, { callsMax: calls, seconds: jobLimits.seconds, warmupSeconds: 0 });
+}
+
 /** Unary calls of Record, 64 in flight. */
-export async function runRecord(
+export function runRecord(
   load: LoadProcess,
   server: ServerProcess,
   { seconds, warmupSeconds }: { readonly seconds: number; readonly warmupSeconds: number },
+): Promise<LoadResult> {
+  return runJob(load, server, { seconds, warmupSeconds });
+}
+
+async function runJob(
+  load: LoadProcess,
+  server: ServerProcess,
+  length: Pick<LoadJobInput, 'seconds' | 'warmupSeconds' | 'callsMax'>,
 ): Promise<LoadResult> {
   const result = await load.run({
     address: server.address,
@@ -44,8 +57,7 @@ export async function runRecord(
     body: 'record',
     inFlight: 64,
     connections: 4,
-    seconds,
-    warmupSeconds,
+    ...length,
   });
   refuseErrors(result);
   return result;

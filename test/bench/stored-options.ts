@@ -20,6 +20,8 @@ export interface Sizes {
   /** Of each run of unary calls. */
   readonly seconds: number;
   readonly warmupSeconds: number;
+  /** On a new server, before its first run. */
+  readonly warmupCalls: number;
   /** Calls a second while checkpoints are written, and for how long. */
   readonly openRate: number;
   readonly openSeconds: number;
