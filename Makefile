@@ -63,14 +63,19 @@ test-billing: build ## Run the billing tests, one line per test: prices, ledger,
 	$(BIN)/vitest run --reporter=verbose --reporter=json --outputFile.json="$$report" \
 	  $(BILLING_TESTS) $(ARGS) $(if $(ARGS),,&& node scripts/all-ran.mjs "$$report" $(BILLING_TESTS))
 
-bench: build ## Measure, about 9 minutes (ARGS=--smoke: half a minute)
+bench: build ## Measure, about half an hour (ARGS=--smoke: two minutes)
 	$(BIN)/tsc -p test/bench
 	@echo '{"type":"module","version":"0.0.0-bench"}' > dist/bench-esm/package.json
 	@cp generated/*.binpb generated/openapi.json dist/bench-esm/generated/
+	@rm -rf dist/bench-rows
 	node dist/bench-esm/test/bench/bench.js $(ARGS)
 	node dist/bench-esm/test/bench/client.js $(filter --smoke,$(ARGS))
 	node dist/bench-esm/test/bench/access.js $(filter --smoke,$(ARGS))
 	node dist/bench-esm/test/bench/billing.js $(filter --smoke,$(ARGS))
+	node dist/bench-esm/test/bench/stored.js $(filter --smoke,$(ARGS))
+	node dist/bench-esm/test/bench/index-scale.js $(filter --smoke,$(ARGS))
+	node dist/bench-esm/test/bench/rivals.js $(filter --smoke,$(ARGS))
+	@node dist/bench-esm/test/bench/all-rows.js $(ARGS)
 
 faults: build ## Run the fault tests: kills, torn writes, full disks, 2,000 crash states
 	TOLLGATE_CRASH_STATES=$${TOLLGATE_CRASH_STATES:-2000} \

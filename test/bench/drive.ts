@@ -18,8 +18,7 @@ export interface Drive {
 export function driveUnary(job: LoadJob, client: H2Client, tally: Tally): Drive {
   const body = unaryBody(job);
   const check = replyCheck(job);
-  const eventsPerCall = { noop: 0, record: 1, checkQuota: 0, recordBatch: job.batchEvents };
-  const events = job.body === 'recordStream' ? 0 : eventsPerCall[job.body];
+  const events = eventsOf(job);
   const stopping = createStopping(job.inFlight);
 
   for (let slot = 0; slot < job.inFlight; slot++) startSlot(slot % job.connections);
@@ -51,6 +50,12 @@ export function driveUnary(job: LoadJob, client: H2Client, tally: Tally): Drive 
       client.call(lane, stream, body);
     }
   }
+}
+
+/** In one call. */
+export function eventsOf({ body, batchEvents }: LoadJob): number {
+  const events = { noop: 0, record: 1, checkQuota: 0, recordBatch: batchEvents, recordStream: 0 };
+  return events[body];
 }
 
 /** One stream per connection, each with its share of the events in flight. */
@@ -124,17 +129,17 @@ export function driveStreams(job: LoadJob, client: H2Client, tally: Tally): Driv
   }
 }
 
-function statusText(reply: ReplyHeaders): string {
+export function statusText(reply: ReplyHeaders): string {
   return `grpc-status ${reply.grpcStatus}: ${decodeURIComponent(reply.grpcMessage)}`;
 }
 
-interface Stopping extends Drive {
+export interface Stopping extends Drive {
   readonly stopped: boolean;
   /** One of the loops has come to its end. */
   ended(): void;
 }
 
-function createStopping(loops: number): Stopping {
+export function createStopping(loops: number): Stopping {
   let stopped = false;
   let running = loops;
   let allEnded: () => void = () => undefined;

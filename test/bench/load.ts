@@ -10,6 +10,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { driveStreams, driveUnary } from './drive.js';
 import { type H2Client, openH2Client } from './h2-client.js';
 import { type LoadJob, type LoadResult, loadJob } from './job.js';
+import { driveOpen } from './open-loop.js';
 import { createTally } from './tally.js';
 
 /** How long what is under way at the end may take. */
@@ -32,7 +33,7 @@ async function answer(line: string): Promise<void> {
 
 /** Trouble of any kind is in the result: `errors` and the first one's text. */
 async function run(job: LoadJob): Promise<LoadResult> {
-  const tally = createTally(job.serverPid);
+  const tally = createTally(job);
   let lost: (error: Error) => void = () => undefined;
   const broken = new Promise<never>((_resolve, reject) => {
     lost = reject;
@@ -51,11 +52,11 @@ async function run(job: LoadJob): Promise<LoadResult> {
   return tally.result();
 
   async function measure(job: LoadJob, client: H2Client): Promise<void> {
-    const drive = { unary: driveUnary, stream: driveStreams }[job.kind];
+    const drive = { unary: driveUnary, stream: driveStreams, open: driveOpen }[job.kind];
     const load = drive(job, client, tally);
     await wait(job.warmupSeconds * 1000);
     tally.begin();
-    await wait(job.seconds * 1000);
+    await Promise.race([tally.reached, wait(job.seconds * 1000, undefined, { ref: false })]);
     tally.end();
     const late = wait(STOP_WAIT_MS, 'late', { ref: false });
     if ((await Promise.race([load.stop(), late])) === 'late') {

@@ -3,6 +3,7 @@
 import type { Machine } from './machine.js';
 import type { CrossCheck } from './round.js';
 import type { LoadSummary, RowSummary } from './summary.js';
+import { boundCells, formatTable } from './table.js';
 
 export interface Report {
   readonly machine: Machine;
@@ -44,9 +45,7 @@ const ROW_HEADER = [
 ];
 
 function rowCells(row: RowSummary): string[] {
-  const sign = row.bound?.better === 'lower' ? '<=' : '>=';
-  const bounds =
-    row.bound === undefined ? ['', ''] : [`${sign} ${row.bound.must}`, `${sign} ${row.bound.aim}`];
+  const bounds = boundCells(row.bound);
   const { figures } = row;
   if (figures === undefined) return [row.title, ...bounds, '-', '-', row.verdict, '-', '-'];
   return [
@@ -110,24 +109,6 @@ function crossCheckNotes(report: Report): string[] {
     const theirs = Math.round(h2loadCallsPerSecond);
     return `h2load, ${load}: ${theirs}/s, ours ${(ours / theirs).toFixed(2)} of it`;
   });
-}
-
-/** First column to the left, the others to the right. */
-function formatTable(lines: readonly string[][]): string {
-  const widths = (lines[0] ?? []).map((_, column) =>
-    Math.max(...lines.map((line) => line[column]?.length ?? 0)),
-  );
-  return lines
-    .map((line) =>
-      line
-        .map((cell, column) => {
-          const width = widths[column] ?? 0;
-          return column === 0 ? cell.padEnd(width) : cell.padStart(width);
-        })
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
 }
 
 function micros(value: number): string {

@@ -2,7 +2,7 @@
 // serve`) with its extra no-op RPC, and the no-op by node:http2 alone.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -15,17 +15,23 @@ export interface ServerProcess {
   readonly address: string;
   /** Of HTTP: `host:port`. */
   readonly http: string;
+  /** Of metrics: `host:port`. */
+  readonly ops: string;
+  readonly dataDirectory: string;
   /** The end of what it printed. */
   logTail(): string;
   close(): Promise<void>;
+  /** As a crash would end it. */
+  kill(): Promise<void>;
 }
 
-const START_WAIT_MS = 30_000;
+/** A start that has a journal of millions to read takes longer than any other. */
+const START_WAIT_MS = 600_000;
 const STOP_WAIT_MS = 15_000;
 const POLL_MS = 20;
 const LOG_TAIL_CHARS = 2000;
 
-/** On an empty data directory of its own, with the settings of a normal start. */
+/** On the data that is in `directory`, or none, with the settings of a normal start. */
 export async function openServer(
   directory: string,
   settings: Readonly<Record<string, string>> = {},
@@ -34,6 +40,9 @@ export async function openServer(
   mkdirSync(dataDirectory, { recursive: true });
   const logPath = join(directory, 'server.log');
   const log = openSync(logPath, 'w');
+  const addressesPath = join(dataDirectory, 'addresses.json');
+  // A server that was killed has left its own.
+  rmSync(addressesPath, { force: true });
   const [program, ...args] = serverCommand();
   const child = spawn(program, args, {
     stdio: ['ignore', log, log],
@@ -54,11 +63,14 @@ export async function openServer(
   const life = follow(child);
   const deadlineMs = performance.now() + START_WAIT_MS;
   for (;;) {
-    const addresses = readAddresses(join(dataDirectory, 'addresses.json'));
+    const addresses = readAddresses(addressesPath);
     if (addresses !== undefined) {
       const [address] = addresses.grpc;
       const [http] = addresses.http;
-      return { pid: addresses.pid, address, http, logTail, close: () => stop(child, life) };
+      const [ops] = addresses.ops;
+      const { pid } = addresses;
+      const end = { close: () => stop(child, life), kill: () => kill(child, life) };
+      return { pid, address, http, ops, dataDirectory, logTail, ...end };
     }
     if (life.ended || performance.now() > deadlineMs) {
       await stop(child, life);
@@ -76,7 +88,8 @@ export async function openNoopHttp2(): Promise<ServerProcess> {
   const line = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
   if (line.done === true) throw new Error('the node:http2 no-op does not serve');
   const { pid, address } = noopLine.parse(JSON.parse(line.value));
-  return { pid, address, http: '', logTail: () => '', close: () => stop(child, life) };
+  const end = { close: () => stop(child, life), kill: () => kill(child, life) };
+  return { pid, address, http: '', ops: '', dataDirectory: '', logTail: () => '', ...end };
 }
 
 const noopLine = z.object({ pid: z.int(), address: z.string() });
@@ -88,7 +101,7 @@ function serverCommand(): [string, ...string[]] {
 }
 
 const listed = z.tuple([z.string()], z.string());
-const addressesFile = z.object({ pid: z.int(), grpc: listed, http: listed });
+const addressesFile = z.object({ pid: z.int(), grpc: listed, http: listed, ops: listed });
 
 function readAddresses(path: string): z.output<typeof addressesFile> | undefined {
   let text: string;
@@ -122,6 +135,11 @@ function follow(child: ChildProcess): Life {
     }),
   };
   return life;
+}
+
+async function kill(child: ChildProcess, life: Life): Promise<void> {
+  child.kill('SIGKILL');
+  await life.end;
 }
 
 async function stop(child: ChildProcess, life: Life): Promise<void> {

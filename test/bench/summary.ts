@@ -4,8 +4,8 @@ import type { LoadResult } from './job.js';
 import type { RoundResult, RowResult } from './round.js';
 import type { LoadName, Row } from './rows.js';
 import { median } from './sync-cost.js';
+import { type Verdict, verdictOf } from './table.js';
 
-export type Verdict = 'aim met' | 'must met' | 'MISSED' | 'FAILED' | 'info';
 /** What a rate is bound by. `waiting`: neither main thread is busy (disk, wake-ups, other work). */
 export type Wall = 'server' | 'client' | 'both' | 'waiting';
 
@@ -55,7 +55,7 @@ export function summarizeRow(row: Row, rounds: readonly RoundResult[]): RowSumma
   }
   const results = rounds.flatMap((round) => round.rows).filter((it) => it.key === key);
   const figures = rowFigures(results);
-  return { key, title, ...bound, verdict: verdictOf(row, figures.measured), figures };
+  return { key, title, ...bound, verdict: verdictOf(row.bound, figures.measured), figures };
 }
 
 export function summarizeLoad(load: LoadName, rounds: readonly RoundResult[]): LoadSummary {
@@ -91,14 +91,6 @@ function runFigures(runs: readonly LoadResult[]): Omit<LoadSummary, 'load'> {
 function wallOf(isServerBusy: boolean, isClientBusy: boolean): Wall {
   if (isServerBusy) return isClientBusy ? 'both' : 'server';
   return isClientBusy ? 'client' : 'waiting';
-}
-
-function verdictOf(row: Row, measured: number): Verdict {
-  if (row.bound === undefined) return 'info';
-  const { must, aim, better } = row.bound;
-  const reaches = (goal: number) => (better === 'higher' ? measured >= goal : measured <= goal);
-  if (reaches(aim)) return 'aim met';
-  return reaches(must) ? 'must met' : 'MISSED';
 }
 
 function rounded(value: number): number {

@@ -2,10 +2,12 @@
 
 import { createHistogram } from 'node:perf_hooks';
 import { type CpuTime, readCpuTime } from './cpu-time.js';
-import type { LoadResult } from './job.js';
+import { jobLimits, type LoadJob, type LoadResult } from './job.js';
 
 export interface Tally {
   begin(): void;
+  /** Resolves when the calls that the job asked for were answered. */
+  readonly reached: Promise<void>;
   /** One call answered. Outside the measured time it is not counted. */
   answered(latencyMs: number, events: number): void;
   error(message: string): void;
@@ -15,7 +17,9 @@ export interface Tally {
 
 const LATENCY_NS_MAX = 60_000_000_000;
 
-export function createTally(serverPid: number | undefined): Tally {
+export function createTally(job: Pick<LoadJob, 'serverPid' | 'callsMax' | 'samples'>): Tally {
+  const { serverPid, callsMax = Number.POSITIVE_INFINITY } = job;
+  const samples = job.samples === 'yes' ? createSamples() : undefined;
   const latencyNs = createHistogram({ lowest: 1, highest: LATENCY_NS_MAX, figures: 3 });
   let measuring = false;
   let calls = 0;
@@ -24,12 +28,18 @@ export function createTally(serverPid: number | undefined): Tally {
   let firstError: string | undefined;
   let started = readMeters(serverPid);
   let ended = started;
+  let reach: () => void = () => undefined;
+  const reached = new Promise<void>((resolve) => {
+    reach = resolve;
+  });
 
   function answered(callLatencyMs: number, callEvents: number): void {
     if (!measuring) return;
     calls++;
     events += callEvents;
     latencyNs.record(Math.min(LATENCY_NS_MAX, Math.max(1, Math.round(callLatencyMs * 1e6))));
+    samples?.add(callLatencyMs);
+    if (calls === callsMax) reach();
   }
 
   function result(): LoadResult {
@@ -58,6 +68,7 @@ export function createTally(serverPid: number | undefined): Tally {
       ...(server === false ? {} : server),
       errors,
       ...(firstError === undefined ? {} : { firstError }),
+      ...(samples === undefined ? {} : { samples: samples.taken }),
     };
   }
 
@@ -66,6 +77,7 @@ export function createTally(serverPid: number | undefined): Tally {
       measuring = true;
       started = readMeters(serverPid);
     },
+    reached,
     answered,
     error(message) {
       errors++;
@@ -77,6 +89,19 @@ export function createTally(serverPid: number | undefined): Tally {
       ended = readMeters(serverPid);
     },
     result,
+  };
+}
+
+function createSamples() {
+  const sentMs: number[] = [];
+  const latencyUs: number[] = [];
+  return {
+    taken: { sentMs, latencyUs },
+    add(latencyMs: number) {
+      if (sentMs.length === jobLimits.samples) throw new Error('a sampled job takes too long');
+      sentMs.push(performance.timeOrigin + performance.now() - latencyMs);
+      latencyUs.push(rounded(latencyMs * 1000));
+    },
   };
 }
 
