@@ -9,14 +9,14 @@ import type { ServerProcess } from './server-process.js';
 const EVENTS_PER_BATCH = 250;
 const LABELS = 15;
 
-/** About 1 MiB on the disk, written as one batch. */
+/** About 1 MiB on the disk: all of it is recorded, or nothing. */
 export async function recordLarge(
   server: ServerProcess,
   orgId: string,
   prefix: string,
 ): Promise<readonly string[]> {
   const events = Array.from({ length: EVENTS_PER_BATCH }, (_, i) => large(orgId, `${prefix}-${i}`));
-  const { results } = await ask(server, 'recordBatch', { orgId, events });
+  const { results } = await ask(server, 'recordBatch', { orgId, events, atomic: true });
   return results
     .filter(({ outcome }) => outcome === Outcome.OUTCOME_RECORDED)
     .map(({ eventId }) => eventId);
