@@ -35,7 +35,7 @@ async function withRetry() {
       () => answers.push(`${who}: broken off`),
     );
   const first = send(server.client, 'first');
-  await expect.poll(() => server.output()).toContain('FAULT wait');
+  await expect.poll(server.output, { timeout: 10_000 }).toContain('FAULT wait');
   const retry = send(other, 'retry');
   // Answered behind the retry on its own connection: the server has decided both by now.
   await ask({ client: other }, 'checkQuota', { orgId: 'acme' });
