@@ -77,8 +77,10 @@ bench: build ## Measure, about half an hour (ARGS=--smoke: two minutes)
 	node dist/bench-esm/test/bench/rivals.js $(filter --smoke,$(ARGS))
 	@node dist/bench-esm/test/bench/all-rows.js $(ARGS)
 
-faults: build ## Run the fault tests: kills, torn writes, full disks, 2,000 crash states
+faults: build ## Run the fault tests: 200 kills, power losses, full disks, 2,000 crash states
 	TOLLGATE_CRASH_STATES=$${TOLLGATE_CRASH_STATES:-2000} \
+	TOLLGATE_KILLS=$${TOLLGATE_KILLS:-200} \
+	TOLLGATE_POWER_LOSSES=$${TOLLGATE_POWER_LOSSES:-10} \
 	  $(BIN)/vitest run --reporter=verbose test/faults $(ARGS)
 
 sim: build ## Simulate power losses beside a model (SEED=7 STEPS=500)

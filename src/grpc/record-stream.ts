@@ -233,7 +233,7 @@ function takeItem(
   refuseIfUnable(core);
   const nowMs = core.clock.wallMs();
   const options = { enforce, nowMs, field: `${field}.event`, reservationId: '' };
-  const { result } = recordOne(core, event, options);
+  const { result } = recordOne(core, event, { ...options, roomFor: 'event' });
   progress.received = clientSequence;
   if (result.outcome === Outcome.OUTCOME_RECORDED) return;
   progress.results.push({ ...result, clientSequence });

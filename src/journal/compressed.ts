@@ -52,6 +52,10 @@ export async function compressSegment(
       target.close();
     }
     await compareWithPlain(plain, temporary, files);
+  } catch (error) {
+    // On a full disk it would keep the room that the next try needs.
+    if (files.exists(temporary)) files.unlink(temporary);
+    throw error;
   } finally {
     plain.close();
   }

@@ -28,6 +28,8 @@ export interface ResultOptions {
   readonly nowMs: EpochMs;
   readonly field: string;
   readonly reservationId: string;
+  /** `command`: it looked for room before its first event, and is not broken off in its midst. */
+  readonly roomFor: 'command' | 'event';
   readonly settled?: Settled;
 }
 
@@ -88,7 +90,7 @@ export function settleVerdict(
 
 function recordChecked(core: Core, verdict: Recordable, options: ResultOptions): EventAnswer {
   const { reservationId, settled } = options;
-  refuseIfFull(core, reservationId === '' ? 'ordinary' : 'ending');
+  if (options.roomFor === 'event') refuseIfFull(core, 'ordinary');
   const { sequence, states } = recordEvent(core, verdict, reservationId, settled?.late);
   if (settled !== undefined) {
     for (const state of states) state.reserved -= heldIn(settled, state);

@@ -57,7 +57,8 @@ function foreignOrganisation(event: UsageEvent, orgId: string, index: number): V
 }
 
 function optionsFor(enforce: boolean, nowMs: EpochMs, index: number) {
-  return { enforce, nowMs, field: `events[${index}]`, reservationId: '' };
+  const field = `events[${index}]`;
+  return { enforce, nowMs, field, reservationId: '', roomFor: 'command' } as const;
 }
 
 /**

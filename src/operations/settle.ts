@@ -154,8 +154,8 @@ function recordAll(
     const late = source.late ? 'late' : 'in time';
     const held = source.late ? [] : source.items;
     const settled = { late, held } as const;
-    const options = { enforce: false, nowMs, field: '', reservationId, settled };
-    return settleVerdict(core, verdict, sent, options).result;
+    const options = { enforce: false, nowMs, field: '', reservationId, settled } as const;
+    return settleVerdict(core, verdict, sent, { ...options, roomFor: 'command' }).result;
   });
   const { fingerprint, createdMs, expiresMs, items, late } = source;
   const { sequence } = commit(core, {

@@ -3,6 +3,7 @@
 
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { open, type RootDatabase } from 'lmdb';
 import { Failure } from '../base/failure.js';
 import type { Sequence } from '../base/units.js';
@@ -92,7 +93,7 @@ export function openStateFile(directory: string): StateFile {
           database.put(APPLIED_KEY, seal);
         });
       } catch (error) {
-        throw damageOr(error);
+        throw damageOr(await reasonOf(error));
       }
     },
     async close() {
@@ -114,6 +115,9 @@ function openDatabase(path: string): RootDatabase<Buffer, Buffer> {
     mapSize: MAP_BYTES,
     overlappingSync: false,
     safeRestore: true,
+    // All writes stand in transactions of their own. With it lmdb-js also makes a promise that
+    // nobody can listen to, which ends the process when a commit fails for want of room.
+    eventTurnBatching: false,
     compression: false,
     cache: false,
   };
@@ -131,6 +135,14 @@ function* rangeOf(
   for (const { key, value } of database.getRange({ start, end })) {
     yield { key: key.toString(), value: Buffer.from(value) };
   }
+}
+
+/** lmdb-js says why a commit failed in a promise beside the error: unheard it ends the process. */
+async function reasonOf(error: unknown): Promise<unknown> {
+  const reason: unknown = error instanceof Error && Reflect.get(error, 'commitError');
+  if (!(reason instanceof Promise)) return error;
+  const told = reason.catch((why: unknown) => why);
+  return Promise.race([told, setImmediate(error)]);
 }
 
 /** A page that is not what LMDB wrote shows only when it is read: damage like any other. */

@@ -2,14 +2,18 @@
 
 import { rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { Client, credentials } from '@grpc/grpc-js';
-import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { ensureBuilt } from '../support/fault-build.js';
 import { createBook, record, sendLoad, total } from '../support/load.js';
+import { refusedOf } from '../support/refusals.js';
 import { event } from '../support/requests.js';
 import { type ServerProcess, spawnServer } from '../support/server-process.js';
 import { temporaryDirectory } from '../support/service.js';
 import { openStream } from '../support/streams.js';
+
+/** A busy machine takes its time. */
+const PATIENT = { timeout: 20_000 };
 
 beforeAll(() => ensureBuilt());
 
@@ -97,6 +101,55 @@ test('a client that stays connected does not delay a stop', async () => {
   expect(exit.code).toBe(0);
   expect(exit.output).toContain('"event":"closed"');
 });
+
+describe('under load', () => {
+  test.each([
+    ['one SIGTERM', 1, 0],
+    ['two', 2, 1],
+  ])('%s: each call ends, and each end means what it says', async (_what, signals, code) => {
+    const directory = temporaryDirectory();
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const server = await spawnServer(directory);
+    onTestFinished(() => server.kill());
+    const ends = new Map<string, string>();
+    const workers = Array.from({ length: 16 }, (_, worker) => sendUntilGone(server, worker, ends));
+    await expect.poll(() => ends.size, PATIENT).toBeGreaterThan(100);
+    for (let n = 0; n < signals; n++) {
+      // The second comes while the first is obeyed.
+      if (n > 0) await expect.poll(server.output, PATIENT).toContain('"event":"draining"');
+      server.signal('SIGTERM');
+    }
+    const exit = await server.exited;
+    // No call is left that never hears anything.
+    await Promise.all(workers);
+    // A drain may be over before the second signal is there.
+    expect([0, code]).toContain(exit.code);
+
+    const again = await spawnServer(directory);
+    onTestFinished(() => again.kill());
+    for (const [eventId, end] of ends) {
+      const now = await record(again.client, 'acme', eventId);
+      if (end === 'recorded') expect([eventId, now]).toEqual([eventId, 'duplicate']);
+      if (end === 'DRAINING') expect([eventId, now]).toEqual([eventId, 'recorded']);
+    }
+    expect(await total(again.client, 'acme')).toBe(ends.size);
+    expect([...new Set(ends.values())].toSorted()).toEqual(
+      expect.arrayContaining(['recorded', expect.stringMatching(/^(DRAINING|gone)$/)]),
+    );
+  });
+});
+
+/** How each of its calls ended: as an outcome, the reason of a refusal, or with the connection. */
+async function sendUntilGone(server: ServerProcess, worker: number, ends: Map<string, string>) {
+  for (let n = 0; ends.get(`${worker}-${n - 1}`) !== 'gone'; n++) {
+    const eventId = `${worker}-${n}`;
+    const end = await record(server.client, 'acme', eventId).catch((error: ServiceError) => {
+      expect(error.code).toBe(status.UNAVAILABLE);
+      return refusedOf(error).reason || 'gone';
+    });
+    ends.set(eventId, end);
+  }
+}
 
 test('what is refused while the server drains was not recorded', async () => {
   const directory = temporaryDirectory();

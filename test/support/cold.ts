@@ -11,7 +11,6 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
-import type { Running } from './service.js';
 
 /** Whatever a reply holds. */
 export type Json = ReturnType<typeof JSON.parse>;
@@ -47,11 +46,14 @@ const loaded = loadPackageDefinition(
   ),
 );
 
-const clients = new WeakMap<Running, Map<string, Client>>();
+/** A service in this process or in one of its own. */
+type Called = { readonly address: string };
+
+const clients = new WeakMap<Called, Map<string, Client>>();
 
 /** `await cold(running, 'Invoice', 'ListInvoices', { org_id: 'acme' })`. */
 export function cold(
-  running: Running,
+  running: Called,
   service: string,
   method: string,
   request: object = {},
@@ -67,7 +69,7 @@ export function cold(
   });
 }
 
-function clientOf(running: Running, name: string): Client {
+function clientOf(running: Called, name: string): Client {
   const known = clients.get(running) ?? new Map<string, Client>();
   clients.set(running, known);
   const client = known.get(name) ?? makeClient(running, name);
@@ -75,7 +77,7 @@ function clientOf(running: Running, name: string): Client {
   return client;
 }
 
-function makeClient(running: Running, name: string): Client {
+function makeClient(running: Called, name: string): Client {
   const { v1 } = loaded['tollgate'] as { readonly v1: GrpcObject };
   const Made = v1[name] as unknown as new (
     address: string,

@@ -38,6 +38,8 @@ export interface SpawnOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Another program than the launcher, with its arguments. */
   readonly program?: readonly string[];
+  /** A command that runs the process, such as `prlimit`: the process ends with it. */
+  readonly within?: readonly string[];
 }
 
 /** Starts a server on a directory and waits until it serves. */
@@ -46,7 +48,10 @@ export async function spawnServer(
   options: SpawnOptions = {},
 ): Promise<ServerProcess> {
   const { child, output, exited } = launch(directory, options);
-  const addresses = await waitForAddresses(directory, child, exited, output);
+  // In a PID namespace of its own the server has another process id than here.
+  const isOwn = ({ pid }: AddressesFile) =>
+    pid === child.pid || (options.within !== undefined && output().includes('"event":"serving"'));
+  const addresses = await waitForAddresses(directory, child, exited, output, isOwn);
   const address = addresses.grpc[0] ?? '';
   const client = new MeteringServiceClient(address, credentials.createInsecure());
   return {
@@ -84,8 +89,9 @@ export function runCommand(argv: readonly string[]): Promise<Exit> {
 
 function launch(directory: string, options: SpawnOptions) {
   if (!existsSync(MAIN)) throw new Error('dist/main.js is missing: run `make build`');
-  const [program = '', ...argv] = options.program ?? [MAIN, 'serve'];
-  const child = spawn(process.execPath, [program, ...argv], {
+  const program = options.program ?? [MAIN, 'serve'];
+  const [command = '', ...argv] = [...(options.within ?? []), process.execPath, ...program];
+  const child = spawn(command, argv, {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
@@ -128,6 +134,7 @@ async function waitForAddresses(
   child: ChildProcess,
   exited: Promise<Exit>,
   output: () => string,
+  isOwn: (addresses: AddressesFile) => boolean,
 ): Promise<AddressesFile> {
   const path = join(directory, 'addresses.json');
   let ended = false;
@@ -138,7 +145,7 @@ async function waitForAddresses(
     if (ended) throw new Error(`the server ended: ${output()}`);
     if (existsSync(path)) {
       const addresses = JSON.parse(readFileSync(path, 'utf8')) as AddressesFile;
-      if (addresses.pid === child.pid) return addresses;
+      if (isOwn(addresses)) return addresses;
     }
     await new Promise((done) => setTimeout(done, POLL_MS));
   }

@@ -3,6 +3,7 @@
 //   FAULT=tear   an error, and the first half reaches the disk
 //   FAULT=lie    an error after all of it was written, as after a failed sync
 //   FAULT=hang   no answer at all
+//   FAULT=wait   nothing is written before SIGUSR2, as on a disk that is slow
 // FAULT_AT: which batch, from 1. CLOCK_RATE: how many times faster the monotonic clock goes.
 
 import { writeSync } from 'node:fs';
@@ -25,12 +26,16 @@ function write(handle, buffer, bytes, position, done) {
     return;
   }
   if (batches > Number(FAULT_AT)) {
-    writeSync(1, 'WRITTEN AFTER THE FAULT\n');
+    if (FAULT !== 'wait') writeSync(1, 'WRITTEN AFTER THE FAULT\n');
     handle.write(buffer, bytes, position, done);
     return;
   }
   writeSync(1, `FAULT ${FAULT}\n`);
   if (FAULT === 'hang') return;
+  if (FAULT === 'wait') {
+    process.once('SIGUSR2', () => handle.write(buffer, bytes, position, done));
+    return;
+  }
   // A disk writes a sector whole or not at all.
   const half = Math.floor((position + bytes / 2) / 512) * 512 - position;
   const kept = { fail: 0, tear: Math.max(0, half), lie: bytes }[FAULT];
