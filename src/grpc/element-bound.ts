@@ -12,6 +12,7 @@ import type { ServiceDefinition } from '@grpc/grpc-js';
 import { present } from '../base/assert.js';
 import { limits } from '../limits.js';
 import { invalidField } from '../operations/refusal.js';
+import type { Counter } from '../telemetry/instruments.js';
 
 /** By the number of the field: what it holds, if that is a message. */
 type Shape = readonly (Shape | undefined)[];
@@ -41,8 +42,9 @@ export function boundElements(
 }
 
 /** Throws INVALID_ARGUMENT. */
-export function refuseTooMany(request: unknown): void {
+export function refuseTooMany(request: unknown, refused: Counter): void {
   if ((request as { [TOO_MANY]?: true })[TOO_MANY] === undefined) return;
+  refused.add();
   throw invalidField('request', `may have ${limits.messageElements} elements`);
 }
 

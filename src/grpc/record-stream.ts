@@ -136,7 +136,7 @@ function serve(edge: Edge, stream: Stream, done: (code: number) => void): (why: 
       // The first message of a stream is paid for, the others are free.
       if (!isPaid) session.bucket?.take();
       isPaid = true;
-      refuseTooMany(message);
+      refuseTooMany(message, core.metrics.requestsRefused.grpc.too_many_elements);
       take(session, progress, message);
       schedule();
       const unacked = Number(progress.received - progress.acked);

@@ -27,6 +27,7 @@ export function unary<Request, Reply>(
 ): handleUnaryCall<Request, Reply> {
   const { core, gate } = edge;
   const { journal, clock } = core;
+  const tooMany = core.metrics.requestsRefused.grpc.too_many_elements;
   const recorder = recorderOf(edge, method, rpc);
 
   return (call, callback) => {
@@ -74,7 +75,7 @@ export function unary<Request, Reply>(
     };
     try {
       const { request } = call;
-      refuseTooMany(request);
+      refuseTooMany(request, tooMany);
       const source = rpc.kind === 'metering' ? '' : call.getPeer();
       const answered = perform(rpc, session, request, source);
       if (answered instanceof Promise) answered.then(succeed, fail);
