@@ -72,9 +72,12 @@ bench: build ## Measure, about 9 minutes (ARGS=--smoke: half a minute)
 	node dist/bench-esm/test/bench/access.js $(filter --smoke,$(ARGS))
 	node dist/bench-esm/test/bench/billing.js $(filter --smoke,$(ARGS))
 
-faults: build ## Run the fault tests: kills, torn writes, full disks, 2,000 crash states
+# What measures runs by itself.
+faults: build ## Run the fault tests: kills, torn writes, full disks, hostile clients
 	TOLLGATE_CRASH_STATES=$${TOLLGATE_CRASH_STATES:-2000} \
-	  $(BIN)/vitest run --reporter=verbose test/faults $(ARGS)
+	  $(BIN)/vitest run --reporter=verbose test/faults --exclude test/faults/hostile.test.ts $(ARGS)
+	TOLLGATE_HOSTILE_SECONDS=$${TOLLGATE_HOSTILE_SECONDS:-2} \
+	  $(BIN)/vitest run --reporter=verbose test/faults/hostile.test.ts $(ARGS)
 
 sim: build ## Simulate power losses beside a model (SEED=7 STEPS=500)
 	TOLLGATE_SIM_SEED=$(or $(SEED),1) TOLLGATE_SIM_STEPS=$(or $(STEPS),500) \
