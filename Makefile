@@ -77,11 +77,14 @@ bench: build ## Measure, about half an hour (ARGS=--smoke: two minutes)
 	node dist/bench-esm/test/bench/rivals.js $(filter --smoke,$(ARGS))
 	@node dist/bench-esm/test/bench/all-rows.js $(ARGS)
 
-faults: build ## Run the fault tests: 200 kills, power losses, full disks, 2,000 crash states
+# What measures runs by itself.
+faults: build ## Run the fault tests: 200 kills, power losses, full disks, hostile clients
 	TOLLGATE_CRASH_STATES=$${TOLLGATE_CRASH_STATES:-2000} \
 	TOLLGATE_KILLS=$${TOLLGATE_KILLS:-200} \
 	TOLLGATE_POWER_LOSSES=$${TOLLGATE_POWER_LOSSES:-10} \
-	  $(BIN)/vitest run --reporter=verbose test/faults $(ARGS)
+	  $(BIN)/vitest run --reporter=verbose test/faults --exclude test/faults/hostile.test.ts $(ARGS)
+	TOLLGATE_HOSTILE_SECONDS=$${TOLLGATE_HOSTILE_SECONDS:-2} \
+	  $(BIN)/vitest run --reporter=verbose test/faults/hostile.test.ts $(ARGS)
 
 sim: build ## Simulate power losses beside a model (SEED=7 STEPS=500)
 	TOLLGATE_SIM_SEED=$(or $(SEED),1) TOLLGATE_SIM_STEPS=$(or $(STEPS),500) \

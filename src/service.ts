@@ -102,6 +102,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
       config,
       contract: options.contract ?? readContract(),
       clock,
+      metrics,
       onTlsTrouble: sources.onTls,
       onError: (error) => callFailed(options, 'HTTP', error),
     });

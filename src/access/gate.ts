@@ -23,6 +23,7 @@ import { limits } from '../limits.js';
 import { hashOf } from '../operations/access/new-key.js';
 import type { Core } from '../operations/core.js';
 import { Refusal } from '../operations/refusal.js';
+import type { Metrics } from '../telemetry/metrics.js';
 import type { JwtVerifier } from './jwt.js';
 import { tokenPrincipal } from './jwt-principal.js';
 import { openRateLimits, type Rate, type RateLimits } from './rate-limit.js';
@@ -130,7 +131,7 @@ export function openGate(core: Core, options: GateOptions): Gate {
     return made;
   }
 
-  return {
+  const gate: Gate = {
     admit(call, reader) {
       const text = credentialIn(call, reader);
       if (text === '') return admitByCertificate(reader.certificate(call));
@@ -143,7 +144,33 @@ export function openGate(core: Core, options: GateOptions): Gate {
       return prove(text, sessionKey);
     },
   };
+  return countingRefusals(gate, core.metrics.credentialsRefused);
 }
+
+/** Each call for itself: those that waited for the same proof too. */
+function countingRefusals(gate: Gate, refused: Metrics['credentialsRefused']): Gate {
+  const count = (error: unknown): never => {
+    const reason = error instanceof Refusal ? COUNTED_AS[error.reason] : undefined;
+    if (reason !== undefined) refused[reason].add();
+    throw error;
+  };
+  return {
+    admit(call, reader) {
+      try {
+        const admitted = gate.admit(call, reader);
+        return admitted instanceof Promise ? admitted.catch(count) : admitted;
+      } catch (error) {
+        return count(error);
+      }
+    },
+  };
+}
+
+const COUNTED_AS: Readonly<Record<string, keyof Metrics['credentialsRefused'] | undefined>> = {
+  CREDENTIAL_MISSING: 'missing',
+  CREDENTIAL_INVALID: 'invalid',
+  OVERLOADED: 'overloaded',
+};
 
 interface Proved {
   readonly principal: Principal;

@@ -20,6 +20,7 @@ import { assert } from '../base/assert.js';
 import { limits } from '../limits.js';
 import { type Edge, noteDenied, recorderOf } from '../rpc/edge.js';
 import { everyRpc, type Rpcs } from '../rpc/rpcs.js';
+import type { Counter } from '../telemetry/instruments.js';
 import type { RpcRecorder } from '../telemetry/rpc-metrics.js';
 import { keepSession } from './admitted.js';
 import { BACKUP } from './backup.js';
@@ -56,7 +57,8 @@ export function admitCalls(server: Server, options: AdmissionOptions): void {
   const { edge, connections, free } = options;
   const gated = gatedPaths(options);
   const sansOf = createSansOfSession();
-  const serveOpen = openToAll(connections);
+  const refused = edge.core.metrics.requestsRefused.grpc;
+  const serveOpen = openToAll(connections, refused.open_service);
   const reader: CallReader<Arrival> = {
     header({ headers, rawHeaders }, name) {
       if (name === 'authorization') return authorizationIn(headers, rawHeaders);
@@ -81,6 +83,7 @@ export function admitCalls(server: Server, options: AdmissionOptions): void {
       rawHeaders: string[],
     ) => {
       if (bytesOf(rawHeaders) > limits.metadataBytes) {
+        refused.metadata_too_large.add();
         cutOff(stream);
         return;
       }
@@ -191,11 +194,12 @@ const FIELD_BYTES = 32;
  * Health, reflection, and what there is not need no credential: few bytes, and at the bound on them
  * the oldest makes room.
  */
-function openToAll(connections: Connections) {
+function openToAll(connections: Connections, refused: Counter) {
   const open = new Set<ServerHttp2Stream>();
   return (serve: Serve, stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     if (open.size >= limits.openServiceStreams) {
       for (const oldest of open) {
+        refused.add();
         cutOff(oldest);
         open.delete(oldest);
         break;
@@ -206,9 +210,12 @@ function openToAll(connections: Connections) {
     if (headers[':path']?.startsWith('/grpc.reflection.')) connections.allowEndless(stream);
     serve(stream, headers);
     let bytes = 0;
-    stream.on('data', (chunk: Buffer) => {
+    stream.on('data', function count(chunk: Buffer) {
       bytes += chunk.length;
-      if (bytes > limits.openServiceBytes) cutOff(stream);
+      if (bytes <= limits.openServiceBytes) return;
+      stream.off('data', count);
+      refused.add();
+      cutOff(stream);
     });
   };
 }

@@ -5,8 +5,10 @@
 
 import type { Http2Server, ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
+import { systemCode } from '../base/failure.js';
 import { SECOND_MS } from '../base/units.js';
 import { limits } from '../limits.js';
+import type { Metrics } from '../telemetry/metrics.js';
 import { type OpenStreams, replaceStreamTable } from './harden.js';
 import { openSlowRequests, type SlowRequests } from './slow-requests.js';
 
@@ -30,23 +32,32 @@ interface Connection {
 const FLUSH_MS = 50;
 
 /** Of servers that were just bound. Changes per connection and hardly per call (decision 17). */
-export function watchConnections(servers: readonly Http2Server[]): Connections {
+export function watchConnections(
+  servers: readonly Http2Server[],
+  metrics: Pick<Metrics, 'connectionsEnded' | 'requestsRefused'>,
+): Connections {
+  const ended = metrics.connectionsEnded.grpc;
   /** Oldest first. */
   const open = new Set<Connection>();
   const bySession = new WeakMap<ServerHttp2Session, Connection>();
-  const slow = openSlowRequests();
+  const slow = openSlowRequests(metrics.requestsRefused.grpc.slow);
   const timer = setInterval(sweep, SECOND_MS);
   timer.unref();
   for (const server of servers) {
     // Before Node's own listener, which makes a session of a plain socket at once.
     server.prependListener('connection', admit);
     server.on('session', onSession);
+    server.on('tlsClientError', onTlsError);
   }
 
   function admit(socket: Socket): void {
-    if (open.size >= limits.grpcConnections && !makeRoom()) {
-      socket.destroy();
-      return;
+    if (open.size >= limits.grpcConnections) {
+      if (!makeRoom()) {
+        ended.no_room.add();
+        socket.destroy();
+        return;
+      }
+      ended.evicted.add();
     }
     const connection: Connection = {
       socket,
@@ -83,12 +94,24 @@ export function watchConnections(servers: readonly Http2Server[]): Connections {
     connection.session = session;
     connection.streams = replaceStreamTable(session);
     bySession.set(session, connection);
-    const timer = setTimeout(() => end(connection), limits.handshakeMs);
+    const timer = setTimeout(() => {
+      ended.slow.add();
+      end(connection);
+    }, limits.handshakeMs);
+    session.once('error', (error) => {
+      if (systemCode(error) === 'ERR_HTTP2_ERROR') ended.malformed.add();
+    });
     session.once('remoteSettings', () => clearTimeout(timer));
     session.once('close', () => {
       clearTimeout(timer);
       open.delete(connection);
     });
+  }
+
+  function onTlsError(error: Error): void {
+    const code = systemCode(error);
+    if (code === 'ERR_TLS_HANDSHAKE_TIMEOUT') ended.slow.add();
+    else if (code !== 'ECONNRESET') ended.malformed.add();
   }
 
   /** A TLS socket is not the one that was connected; only the peer's address links the two. */

@@ -11,6 +11,7 @@ import type { DescMessage, FileRegistry } from '@bufbuild/protobuf';
 import { present } from '../base/assert.js';
 import { limits } from '../limits.js';
 import { invalidField } from '../operations/refusal.js';
+import type { Counter } from '../telemetry/instruments.js';
 
 /** By the number of the field: what it holds, if that is a message. */
 type Shape = readonly (Shape | undefined)[];
@@ -24,13 +25,14 @@ export type Decode<Message> = (bytes: Buffer) => Message;
 export type DecoderOf = <Message>(path: string, decode: Decode<Message>) => Decode<Message>;
 
 /** Decoders that throw INVALID_ARGUMENT for what is no such message, or has too many elements. */
-export function openDecoders(contract: FileRegistry): DecoderOf {
+export function openDecoders(contract: FileRegistry, tooMany: Counter): DecoderOf {
   const shapeOf = openShapes();
   return (path, decode) => {
     const input = inputOf(contract, path);
     const shape = shapeOf(input);
     return (bytes) => {
       if (bytes.length >= ELEMENT_BYTES_MIN * limits.messageElements && hasTooMany(bytes, shape)) {
+        tooMany.add();
         throw invalidField('request', `may have ${limits.messageElements} elements`);
       }
       try {

@@ -78,7 +78,7 @@ export async function openGrpcServer(options: GrpcServerOptions): Promise<GrpcSe
     server.forceShutdown();
     throw error;
   }
-  const connections = watchConnections(http2ServersOf(server));
+  const connections = watchConnections(http2ServersOf(server), edge.core.metrics);
   const free = options.benchNoop === 'on' ? [NOOP_PATH] : [];
   admitCalls(server, { edge, rpcs: options.rpcs, connections, free });
   return {

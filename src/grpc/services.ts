@@ -40,8 +40,9 @@ export function addServices(
   rpcs: Rpcs,
   contract: FileRegistry,
 ): RecordStreams {
-  const decoderOf = openDecoders(contract);
-  const turn = openTurn(edge.core.journal);
+  const { journal, metrics } = edge.core;
+  const decoderOf = openDecoders(contract, metrics.requestsRefused.grpc.too_many_elements);
+  const turn = openTurn(journal);
   const { recordStream } = meteringDefinition;
   const { backup } = AdminServiceService;
   const streams = recordStreams(

@@ -5,6 +5,7 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import { SECOND_MS } from '../base/units.js';
 import { limits } from '../limits.js';
+import type { Counter } from '../telemetry/instruments.js';
 import { cutOff, type OpenStreams } from './harden.js';
 
 export interface SlowRequests {
@@ -16,7 +17,7 @@ export interface SlowRequests {
 
 const SWEEPS = limits.requestMs / SECOND_MS;
 
-export function openSlowRequests(): SlowRequests {
+export function openSlowRequests(refused: Counter): SlowRequests {
   const endless = new WeakSet<ServerHttp2Stream>();
   /** How many sweeps have met each that is not here whole. */
   let met = new Map<ServerHttp2Stream, number>();
@@ -29,8 +30,12 @@ export function openSlowRequests(): SlowRequests {
         for (const stream of streams.values()) {
           if (stream.readableEnded || stream.destroyed || endless.has(stream)) continue;
           const times = (met.get(stream) ?? 0) + 1;
-          if (times <= SWEEPS) now.set(stream, times);
-          else cutOff(stream);
+          if (times <= SWEEPS) {
+            now.set(stream, times);
+            continue;
+          }
+          refused.add();
+          cutOff(stream);
         }
       }
       met = now;

@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { isSamePeer } from '../grpc/connections.js';
 import { limits } from '../limits.js';
+import type { Metrics } from '../telemetry/metrics.js';
 
 export interface Connections {
   /** Its connections count from then on, together with those of the other servers. */
@@ -32,7 +33,7 @@ interface Connection {
 }
 
 /** Changes per connection and never per call (decision 17): a call only counts. */
-export function openConnections(): Connections {
+export function openConnections(ended: Metrics['connectionsEnded']['http']): Connections {
   const open = new Set<Connection>();
   const bySocket = new WeakMap<Socket, Connection>();
   let turn = 0;
@@ -50,6 +51,7 @@ export function openConnections(): Connections {
       const connection = bySocket.get(socket);
       if (connection === undefined || socket.destroyed) return 'ended';
       if (connection.unanswered >= limits.httpPipelined) {
+        ended.pipelining.add();
         socket.destroy();
         return 'ended';
       }
@@ -82,9 +84,13 @@ export function openConnections(): Connections {
   };
 
   function admit(socket: Socket): void {
-    if (open.size >= limits.httpConnections && !makeRoom()) {
-      socket.destroy();
-      return;
+    if (open.size >= limits.httpConnections) {
+      if (!makeRoom()) {
+        ended.no_room.add();
+        socket.destroy();
+        return;
+      }
+      ended.evicted.add();
     }
     const connection: Connection = {
       socket,

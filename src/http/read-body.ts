@@ -5,6 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { limits } from '../limits.js';
+import type { Metrics } from '../telemetry/metrics.js';
 import type { Fault } from './problem.js';
 
 /** Rejects with the BodyRefused. */
@@ -27,7 +28,7 @@ interface Large {
   readonly refuse: (error: BodyRefused) => void;
 }
 
-export function openBodies(): ReadBody {
+export function openBodies(refused: Metrics['requestsRefused']['http']): ReadBody {
   /** Oldest first. */
   const large = new Set<Large>();
   let heldBytes = 0;
@@ -38,6 +39,7 @@ export function openBodies(): ReadBody {
       let held: Large | undefined;
       const declared = Number(request.headers['content-length'] ?? 0);
       if (declared > limits.messageBytes) {
+        refused.body_too_large.add();
         reject(tooLarge());
         return;
       }
@@ -46,8 +48,10 @@ export function openBodies(): ReadBody {
       function onData(chunk: Buffer): void {
         chunks.push(chunk);
         bytes += chunk.length;
-        if (bytes > limits.messageBytes) refuse(tooLarge());
-        else if (bytes > SMALL_BYTES) hold();
+        if (bytes > limits.messageBytes) {
+          refused.body_too_large.add();
+          refuse(tooLarge());
+        } else if (bytes > SMALL_BYTES) hold();
       }
 
       function hold(): void {
@@ -58,6 +62,7 @@ export function openBodies(): ReadBody {
         heldBytes += bytes - held.bytes;
         held.bytes = bytes;
         while (heldBytes > limits.httpBodiesBytes) {
+          refused.bodies_too_large.add();
           for (const oldest of large) {
             oldest.refuse(new BodyRefused('overloaded', 'too many bodies at a time; try again'));
             break;

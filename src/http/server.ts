@@ -21,6 +21,7 @@ import { SECOND_MS } from '../base/units.js';
 import { sansOfSocket } from '../grpc/peer-sans.js';
 import { prepareSocket, removeSocket, SOCKET_MODE } from '../grpc/unix-socket.js';
 import { limits } from '../limits.js';
+import type { Metrics } from '../telemetry/metrics.js';
 import { compressed, packedOnce } from './compress.js';
 import { type Connections, openConnections } from './connections.js';
 import { allowOrigins, isPreflight } from './cors.js';
@@ -44,6 +45,7 @@ export interface HttpServerOptions {
   readonly pages: ReadonlyMap<string, Page>;
   /** Of pages elsewhere that may call; none: CORS is off. */
   readonly corsOrigins: readonly string[];
+  readonly metrics: Pick<Metrics, 'connectionsEnded' | 'requestsRefused'>;
   /** A fault of ours that no call stands for. */
   readonly onError: (error: unknown) => void;
 }
@@ -74,14 +76,15 @@ const TIMEOUT_CHECK_MS = SECOND_MS;
 /** Rejects with the Failure LISTEN_FAILED. */
 export async function openHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   let front = STARTING;
-  const connections = openConnections();
+  const connections = openConnections(options.metrics.connectionsEnded.http);
   const app = makeApp(options, connections, () => front);
   await app.ready();
   const servers: Server[] = [];
   const bound: string[] = [];
   try {
     for (const address of options.addresses) {
-      const server = makeServer(app, connections, address.kind === 'tcp' ? options.tls : undefined);
+      const tls = address.kind === 'tcp' ? options.tls : undefined;
+      const server = makeServer(app, connections, options.metrics, tls);
       servers.push(server);
       bound.push(await bind(server, address));
     }
@@ -131,6 +134,7 @@ const BOUNDS = {
 function makeServer(
   app: FastifyInstance,
   connections: Connections,
+  { connectionsEnded }: HttpServerOptions['metrics'],
   tls: TlsServerOptions | undefined,
 ): Server {
   const answer = (request: IncomingMessage, response: ServerResponse) => {
@@ -139,7 +143,7 @@ function makeServer(
   const server =
     tls === undefined ? createServer(BOUNDS, answer) : createTlsServer(tlsOptions(tls), answer);
   connections.watch(server);
-  answerUnheard(server, connections);
+  answerUnheard(server, connections, connectionsEnded.http);
   // For a reader that does not take its answer.
   server.timeout = limits.httpKeepAliveMs;
   return server;
@@ -177,7 +181,7 @@ function listen(server: Server, at: object, name: string): Promise<void> {
 }
 
 function makeApp(
-  { pages, corsOrigins, onError }: HttpServerOptions,
+  { pages, corsOrigins, metrics, onError }: HttpServerOptions,
   connections: Connections,
   front: () => Front,
 ): FastifyInstance {
@@ -195,7 +199,7 @@ function makeApp(
     routerOptions: { maxParamLength: limits.httpHeaderBytes },
   });
   app.removeAllContentTypeParsers();
-  const readBody = openBodies();
+  const readBody = openBodies(metrics.requestsRefused.http);
   app.addContentTypeParser('application/json', (_request: FastifyRequest, body: IncomingMessage) =>
     readBody(body),
   );

@@ -5,20 +5,32 @@ import { type Server, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { systemCode } from '../base/failure.js';
 import { limits } from '../limits.js';
+import type { Metrics } from '../telemetry/metrics.js';
 import type { Connections } from './connections.js';
 import type { Fault } from './problem.js';
 import { refuse } from './transcode.js';
 
-export function answerUnheard(server: Server, { isUnanswered }: Connections): void {
+export function answerUnheard(
+  server: Server,
+  { isUnanswered }: Connections,
+  ended: Metrics['connectionsEnded']['http'],
+): void {
   server.on('clientError', (error: Error, stream) => {
     const socket = stream as Socket;
-    if (systemCode(error) === 'ECONNRESET' || !socket.writable || !isUnanswered(socket)) {
+    const isGone = systemCode(error) === 'ECONNRESET';
+    if (!isGone) ended[isLate(error) ? 'slow' : 'malformed'].add();
+    if (isGone || !socket.writable || !isUnanswered(socket)) {
       socket.destroy();
       return;
     }
     const [fault, text] = faultOf(error);
     socket.end(written(fault, text), () => socket.destroy());
   });
+}
+
+function isLate(error: Error): boolean {
+  const code = systemCode(error);
+  return code === 'ERR_HTTP_REQUEST_TIMEOUT' || code === 'ERR_TLS_HANDSHAKE_TIMEOUT';
 }
 
 /** As bytes, because there is no response where there was no request. */

@@ -12,11 +12,13 @@ import { openFront } from '../http/front.js';
 import { openHttpServer } from '../http/server.js';
 import type { Edge } from '../rpc/edge.js';
 import { openRpcs } from '../rpc/rpcs.js';
+import type { Metrics } from '../telemetry/metrics.js';
 
 export interface ListenersOptions {
   readonly contract: FileRegistry;
   readonly config: ListenersConfig;
   readonly clock: Clock;
+  readonly metrics: Pick<Metrics, 'connectionsEnded' | 'requestsRefused'>;
   /** Once per change of state. */
   readonly onTlsTrouble: (state: TlsFilesState, error: unknown) => void;
   /** A fault of ours that no call stands for. */
@@ -58,7 +60,7 @@ export interface Listeners {
 }
 
 export async function openListeners(options: ListenersOptions): Promise<Listeners> {
-  const { config, contract, onError } = options;
+  const { config, contract, metrics, onError } = options;
   const renewed: ((material: TlsMaterial) => void)[] = [];
   const files = await openFiles(options, (material) => {
     for (const renew of renewed) renew(material);
@@ -70,6 +72,7 @@ export async function openListeners(options: ListenersOptions): Promise<Listener
     addresses: config.httpListen,
     pages: openDocsPage().pages,
     corsOrigins: config.httpCorsOrigins,
+    metrics,
     onError,
   }).catch(async (error: unknown) => {
     await files?.close();

@@ -1,9 +1,10 @@
 // Every metric of Tollgate: its name, meaning, labels and buckets. No label holds an organisation,
-// a user, a key or anything else that callers choose; the whole exposition stays under 500 series.
+// a user, a key or anything else that callers choose; the whole exposition stays under 550 series.
 
 import { assert } from '../base/assert.js';
 import { type Clock, systemClock } from '../base/clock.js';
 import type { DurationMs, EpochMs } from '../base/units.js';
+import { type ByListener, openByListener, openLabelled } from './counter-families.js';
 import { openEventLoopDelay } from './event-loop-delay.js';
 import { type Exposition, makeExposition, type Sample, single } from './exposition.js';
 import { type Counter, type Histogram, makeCounters, makeHistogram } from './instruments.js';
@@ -18,7 +19,7 @@ export interface MetricsOptions {
 }
 
 /** Counters by their names below, and what is not a counter. */
-export interface Metrics extends PlainCounters, LabelledCounters, Histograms {
+export interface Metrics extends PlainCounters, LabelledCounters, ListenerCounters, Histograms {
   /** At registration time, once per method of the contract. */
   readonly rpc: (method: string) => RpcRecorder;
   /** The one reader of figures that others keep. Before it is set they show no samples. */
@@ -70,6 +71,11 @@ type PlainCounters = { readonly [Name in keyof typeof PLAIN_COUNTERS]: Counter }
 type LabelledCounters = {
   readonly [Name in keyof typeof LABELLED_COUNTERS]: Readonly<
     Record<(typeof LABELLED_COUNTERS)[Name]['values'][number], Counter>
+  >;
+};
+type ListenerCounters = {
+  readonly [Name in keyof typeof LISTENER_COUNTERS]: ByListener<
+    (typeof LISTENER_COUNTERS)[Name]['reasons']
   >;
 };
 type Histograms = {
@@ -131,6 +137,32 @@ const LABELLED_COUNTERS = {
     help: 'Attempts at deliveries by what became of them; a failed one is tried again.',
     label: 'result',
     values: ['delivered', 'failed'],
+  },
+  credentialsRefused: {
+    name: 'credentials_refused_total',
+    help: 'Calls without a good credential; overloaded: too many new ones at a time.',
+    label: 'reason',
+    values: ['missing', 'invalid', 'overloaded'],
+  },
+} as const;
+
+/** What a face of the server ends by itself, to stay within its bounds; labels listener, reason. */
+const LISTENER_COUNTERS = {
+  connectionsEnded: {
+    name: 'connections_ended_total',
+    help: 'Connections that kept us waiting, made room, found none or spoke no HTTP.',
+    reasons: {
+      grpc: ['evicted', 'no_room', 'slow', 'malformed'],
+      http: ['evicted', 'no_room', 'slow', 'malformed', 'pipelining'],
+    },
+  },
+  requestsRefused: {
+    name: 'requests_refused_total',
+    help: 'Requests cut off or refused for a bound on their size, time or number.',
+    reasons: {
+      grpc: ['slow', 'metadata_too_large', 'too_many_elements', 'open_service'],
+      http: ['body_too_large', 'bodies_too_large'],
+    },
   },
 } as const;
 
@@ -247,7 +279,7 @@ export function openMetrics(options: MetricsOptions): Metrics {
   };
 }
 
-function openCounters(exposition: Exposition): PlainCounters & LabelledCounters {
+function openCounters(exposition: Exposition): PlainCounters & LabelledCounters & ListenerCounters {
   const plain = makeCounters(keysOf(PLAIN_COUNTERS));
   for (const key of keysOf(PLAIN_COUNTERS)) {
     const [name, help] = PLAIN_COUNTERS[key];
@@ -264,23 +296,10 @@ function openCounters(exposition: Exposition): PlainCounters & LabelledCounters 
     denials: openLabelled(exposition, LABELLED_COUNTERS.denials),
     reservations: openLabelled(exposition, LABELLED_COUNTERS.reservations),
     webhookAttempts: openLabelled(exposition, LABELLED_COUNTERS.webhookAttempts),
+    credentialsRefused: openLabelled(exposition, LABELLED_COUNTERS.credentialsRefused),
+    connectionsEnded: openByListener(exposition, LISTENER_COUNTERS.connectionsEnded),
+    requestsRefused: openByListener(exposition, LISTENER_COUNTERS.requestsRefused),
   };
-}
-
-function openLabelled<Value extends string>(
-  exposition: Exposition,
-  family: { name: string; help: string; label: string; values: readonly Value[] },
-): Readonly<Record<Value, Counter>> {
-  const { name, help, label, values } = family;
-  const counters = makeCounters(values);
-  exposition.register({
-    name: `tollgate_${name}`,
-    help,
-    type: 'counter',
-    samples: () =>
-      values.map((value) => ({ labels: { [label]: value }, value: counters[value].value() })),
-  });
-  return counters;
 }
 
 function openHistograms(exposition: Exposition): Histograms {

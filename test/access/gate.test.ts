@@ -68,6 +68,7 @@ test('beyond the bound on proofs new credentials come again later, and known one
     await admit('known');
     for (let i = 0; i < limits.proofs; i++) void admit(`token ${i}`);
     await expect(admit('one more')).rejects.toMatchObject({ reason: 'OVERLOADED' });
+    expect(running.core.metrics.credentialsRefused.overloaded.value()).toBe(1);
     expect((await admit('known')).principal.name).toBe('jwt:alice');
   } finally {
     await running.stop();

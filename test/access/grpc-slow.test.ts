@@ -159,6 +159,9 @@ describe('what never comes is not waited for:', () => {
         ...SLOW.map((first) => isSlow(first())),
         isStream(),
       ]);
+      const { connectionsEnded, requestsRefused } = running.core.metrics;
+      expect(connectionsEnded.grpc.slow.value()).toBeGreaterThanOrEqual(SILENT.length + 1);
+      expect(requestsRefused.grpc.slow.value()).toBe(SLOW.length);
     }));
 
   const tls = opensslAbsent ? test.skip : test.concurrent;

@@ -153,6 +153,7 @@ describe.skipIf(opensslAbsent)(`TLS${opensslNote}`, () => {
       tls: { material: server, requireClientCertificate: 'off' },
       addresses: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
       pages: new Map(),
+      metrics: running.core.metrics,
       onError: (error) => {
         throw error;
       },

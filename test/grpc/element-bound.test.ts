@@ -46,7 +46,8 @@ describe('counting', () => {
 
 describe('a decoder', () => {
   const { path, requestSerialize, requestDeserialize } = meteringDefinition.recordBatch;
-  const decode = openDecoders(readContract())(path, requestDeserialize);
+  const noCounter = { add: () => undefined };
+  const decode = openDecoders(readContract(), noCounter)(path, requestDeserialize);
 
   test('decodes what is short as ever', () => {
     const durability = Durability.DURABILITY_FSYNC;

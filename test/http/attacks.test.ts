@@ -88,6 +88,7 @@ test('slow requests are cut, and what never comes is not waited for', async () =
   const answers = await Promise.all([slow.ended, silent.ended, half.ended, body.ended]);
   clearInterval(dripping);
   for (const answer of answers) expect(answer).toMatch(/^HTTP\/1\.1 408 .*REQUEST_TIMED_OUT/s);
+  expect(running.core.metrics.connectionsEnded.http.slow.value()).toBe(answers.length);
 });
 
 test('a body that ends before its length is the end of that connection only', async () => {
@@ -151,6 +152,8 @@ test('connections that wait keep no good client out', async () => {
   for (let client = 0; client < 20; client++) expect(await goodStatus()).toBe(200);
   await Promise.all(many.map(() => wire(`${POST}content-length: 9\r\n\r\n{`)));
   for (let client = 0; client < 20; client++) expect(await goodStatus()).toBe(200);
+  const { evicted } = running.core.metrics.connectionsEnded.http;
+  expect(evicted.value()).toBeGreaterThanOrEqual(many.length);
 });
 
 test('requests by the thousand on one connection end it', async () => {
@@ -191,6 +194,7 @@ test('bodies that do not end hold no more than their share together', async () =
     await new Promise((done) => opened.socket.write(most, done));
   }
   expect(await slow[0]?.until('OVERLOADED')).toMatch(/^HTTP\/1\.1 503 .*retry-after: 1\r\n/s);
+  expect(running.core.metrics.requestsRefused.http.bodies_too_large.value()).toBeGreaterThan(0);
   const good = await http(running, 'POST', '/v1/orgs/acme/usage:record', { body: `"${most}"` });
   expect(good.status).toBe(400);
   expect((await heldBytes()) - before).toBeLessThan(limits.httpBodiesBytes + 32 * MIB);

@@ -2,13 +2,16 @@
 
 import { expect, test } from 'vitest';
 import { openHttpServer } from '../../../src/http/server.js';
+import { openMetrics } from '../../../src/telemetry/metrics.js';
 import { http } from '../../support/http.js';
 
 test('a call during the start is told to come again, in words that its caller parses', async () => {
+  const metrics = openMetrics({ version: '0' });
   const server = await openHttpServer({
     corsOrigins: [],
     tls: undefined,
     pages: new Map(),
+    metrics,
     addresses: [{ kind: 'tcp', host: '127.0.0.1', port: 0 }],
     onError: (error) => expect.unreachable(String(error)),
   });
@@ -37,4 +40,5 @@ test('a call during the start is told to come again, in words that its caller pa
   expect((await ask('/admin/billing/usage')).bytes.toString()).toBe('served');
   await server.close();
   await server.close();
+  metrics.close();
 });
