@@ -25,7 +25,7 @@ export type Decode<Message> = (bytes: Buffer) => Message;
 export type DecoderOf = <Message>(path: string, decode: Decode<Message>) => Decode<Message>;
 
 /** Decoders that throw INVALID_ARGUMENT for what is no such message, or has too many elements. */
-export function openDecoders(contract: FileRegistry, tooMany: Counter): DecoderOf {
+export function openDecoders(contract: FileRegistry, tooMany: Pick<Counter, 'add'>): DecoderOf {
   const shapeOf = openShapes();
   return (path, decode) => {
     const input = inputOf(contract, path);
