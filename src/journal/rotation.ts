@@ -22,6 +22,8 @@ import {
 
 /** Zeros left behind the last batch, so that a full segment's end is not a cut file's. */
 const END_BYTES = 4;
+/** Of making a segment: it recovers when there is room again. */
+const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
 export interface OpenSegment {
   readonly file: SegmentFile;
@@ -83,10 +85,11 @@ export function openRotation(options: RotationOptions): Rotation {
   const { directory, files, uuid, segmentBytes, library, events } = options;
   let current = openSegment(options.segment, files);
   let offset = options.offset;
-  let next = options.prepared;
+  // Open before it is needed: nothing that may fail is left for the batch that begins it.
+  let next = options.prepared === undefined ? undefined : openNumber(options.prepared);
   let bytes = options.bytes;
   let making: Promise<void> | undefined;
-  let makeFailed = false;
+  let makeFailed: JournalRefusal | undefined;
   let diskLow = false;
   let busy = false;
   let closed = false;
@@ -103,12 +106,12 @@ export function openRotation(options: RotationOptions): Rotation {
     const number = current.file.number + 1;
     making = makeSegment({ files, directory, number, uuid, bytes: segmentBytes })
       .then(() => {
-        next = number;
+        next = openNumber(number);
         bytes += segmentBytes;
-        makeFailed = false;
+        makeFailed = undefined;
       })
       .catch((error: unknown) => {
-        makeFailed = true;
+        makeFailed = NO_ROOM.has(systemCode(error)) ? 'DISK_FULL' : 'OVERLOADED';
         events.onTrouble('make the next segment', error);
         if (systemCode(error) === 'EIO' && error instanceof Error) events.onFatal(error);
       })
@@ -124,10 +127,8 @@ export function openRotation(options: RotationOptions): Rotation {
   function rotate(end: { readonly crc: number; readonly nextSequence: Sequence }): void {
     const old = current;
     const endOffset = offset;
-    const number = present(next, 'the next segment');
+    current = present(next, 'the next segment');
     next = undefined;
-    const path = join(directory, segmentName(number));
-    current = openSegment({ number, path, compressed: false }, files);
     offset = SEGMENT_HEADER_BYTES;
     const trailer: Trailer = {
       lastSequence: end.nextSequence - 1,
@@ -135,7 +136,7 @@ export function openRotation(options: RotationOptions): Rotation {
       endOffset,
       directory: library.directoryOf(old.file.number),
     };
-    events.onRotated(number);
+    events.onRotated(current.file.number);
     prepare();
     setImmediate(() => seal(old, trailer));
   }
@@ -203,7 +204,7 @@ export function openRotation(options: RotationOptions): Rotation {
       const needed = Math.min(kept, segmentBytes / 4) + (use === 'ending' ? 0 : reserve);
       if (room < needed && next === undefined) {
         if (full()) return 'JOURNAL_FULL';
-        return makeFailed ? 'DISK_FULL' : 'OVERLOADED';
+        return makeFailed ?? 'OVERLOADED';
       }
       return diskLow && use === 'ordinary' ? 'DISK_FULL' : undefined;
     },
@@ -223,8 +224,14 @@ export function openRotation(options: RotationOptions): Rotation {
       await making;
       await compressing;
       current.handle.close();
+      next?.handle.close();
     },
   };
+
+  function openNumber(number: number): OpenSegment {
+    const path = join(directory, segmentName(number));
+    return openSegment({ number, path, compressed: false }, files);
+  }
 }
 
 function openSegment(file: SegmentFile, files: Files): OpenSegment {
