@@ -72,11 +72,12 @@ bench: build ## Measure, about 9 minutes (ARGS=--smoke: half a minute)
 	node dist/bench-esm/test/bench/access.js $(filter --smoke,$(ARGS))
 	node dist/bench-esm/test/bench/billing.js $(filter --smoke,$(ARGS))
 
-faults: build ## Run the fault tests: kills, torn writes, full disks, 2,000 crash states
+faults: build ## Run the fault tests: kills, full disks, 2,000 crash states, 2 min of simulation
 	TOLLGATE_CRASH_STATES=$${TOLLGATE_CRASH_STATES:-2000} \
+	TOLLGATE_SIM_SECONDS=$${TOLLGATE_SIM_SECONDS:-120} \
 	  $(BIN)/vitest run --reporter=verbose test/faults $(ARGS)
 
-sim: build ## Simulate power losses beside a model (SEED=7 STEPS=500)
+sim: build ## Simulate all that goes wrong, beside a model (SEED=7 STEPS=500)
 	TOLLGATE_SIM_SEED=$(or $(SEED),1) TOLLGATE_SIM_STEPS=$(or $(STEPS),500) \
 	  $(BIN)/vitest run --reporter=verbose test/faults/simulation.test.ts $(ARGS)
 
