@@ -10,7 +10,7 @@ import { createTestClock } from '../support/clock.js';
 import { yamlWith } from '../support/quota-rules.js';
 import { DEFAULTS, event, type GivenEvent, item } from '../support/requests.js';
 import { temporaryDirectory } from '../support/service.js';
-import { openSimCore } from '../support/sim-core.js';
+import { openSimCore, simConfig } from '../support/sim-core.js';
 import { openSimDisk } from '../support/sim-disk.js';
 
 const DAY_MS = 86_400_000;
@@ -21,7 +21,8 @@ async function opened() {
   const directory = temporaryDirectory();
   const clock = createTestClock();
   const { files } = openSimDisk();
-  const { core, stop } = await openSimCore({ directory, files, clock, yaml: yamlWith('LIFETIME') });
+  const config = simConfig(yamlWith('LIFETIME'));
+  const { core, stop } = await openSimCore({ directory, files, clock, config });
   onTestFinished(async () => {
     await stop();
     rmSync(directory, { recursive: true, force: true });

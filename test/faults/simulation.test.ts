@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { simulate } from '../support/simulation.js';
 
 const ASKED = process.env['TOLLGATE_SIM_SEED'];
-const STEPS = Number(process.env['TOLLGATE_SIM_STEPS'] ?? 40);
+const STEPS = Number(process.env['TOLLGATE_SIM_STEPS'] ?? 20);
 /** For further seeds, where the time is given. */
 const SECONDS = Number(process.env['TOLLGATE_SIM_SECONDS'] ?? 0);
 const SEEDS = 200;
@@ -51,7 +51,7 @@ describe.runIf(SECONDS > 0)('further seeds', () => {
     // Others each time: which ones is said where one fails.
     let seed = 1000 + Math.floor(Date.now() / 1000);
     let runs = 0;
-    for (; performance.now() < endMs; runs++) await simulate(seed++, 5 * STEPS);
+    for (; performance.now() < endMs; runs++) await simulate(seed++, 10 * STEPS);
     expect(runs).toBeGreaterThan(0);
   });
 });

@@ -5,7 +5,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { once } from '../../src/base/closers.js';
 import { openIdSource } from '../../src/base/ids.js';
-import { loadConfig } from '../../src/config.js';
+import { type Config, loadConfig } from '../../src/config.js';
 import { rememberingInterval } from '../../src/domain/metering/calendar.js';
 import type { Entry } from '../../src/journal/entry.js';
 import { decodeEntry } from '../../src/journal/entry-codec.js';
@@ -56,7 +56,7 @@ export interface SimCoreOptions {
   readonly directory: string;
   readonly files: Files;
   readonly clock: TestClock;
-  readonly yaml: string;
+  readonly config: Config;
 }
 
 export async function openSimCore(options: SimCoreOptions): Promise<SimCore> {
@@ -77,9 +77,9 @@ export async function openSimCore(options: SimCoreOptions): Promise<SimCore> {
     },
   });
   const metrics = openMetrics({ version: 'sim', clock, startedMs: 0 });
-  const core = coreOf(state, clock, metrics);
+  const core = coreOf(state, options, metrics);
   const found = state.journal.lastSequence();
-  await importFile(core, configOf(options.yaml).catalogue);
+  await importFile(core, options.config.catalogue);
   await state.journal.drain();
   // The next segment is in the making: a server is ready before it.
   while (state.journal.refusal('ordinary') !== undefined) await setImmediate();
@@ -121,7 +121,7 @@ export async function openSimCore(options: SimCoreOptions): Promise<SimCore> {
   };
 }
 
-function coreOf(state: OpenedState, clock: TestClock, metrics: Metrics): Core {
+function coreOf(state: OpenedState, { clock, config }: SimCoreOptions, metrics: Metrics): Core {
   const notices = openNotices(state.journal.lastSequence());
   return {
     caller: { principal: LOCAL, source: '' },
@@ -143,15 +143,16 @@ function coreOf(state: OpenedState, clock: TestClock, metrics: Metrics): Core {
     keyChanges: openKeyChanges(),
     accessDenials: openAccessDenials(),
     monthAt: rememberingInterval('MONTH'),
-    settings: configOf(undefined),
+    settings: config,
     onUnknownTier: () => {},
     draining: () => false,
   };
 }
 
-function configOf(yaml: string | undefined) {
-  const argv = ['--auth', 'off', ...(yaml === undefined ? [] : ['--config', 'sim.yaml'])];
-  const loaded = loadConfig({ argv, env: {}, readFile: () => yaml ?? '' });
+/** Read once for many starts. */
+export function simConfig(yaml: string): Config {
+  const argv = ['--auth', 'off', '--config', 'sim.yaml'];
+  const loaded = loadConfig({ argv, env: {}, readFile: () => yaml });
   if ('problems' in loaded) throw new Error(JSON.stringify(loaded.problems));
   return loaded.config;
 }

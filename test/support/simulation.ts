@@ -14,11 +14,11 @@ import { endDue, step } from './quota-commands.js';
 import { coreFace } from './quota-faces.js';
 import { yamlWith } from './quota-rules.js';
 import { compare, everyAnswer, openWorld, pick, restartAt, type World } from './quota-world.js';
-import { openSimCore, type SimCore } from './sim-core.js';
+import { openSimCore, type SimCore, simConfig } from './sim-core.js';
 import { openSimDisk, type SimDisk } from './sim-disk.js';
 
 const HOUR_MS = 3_600_000;
-const YAML = yamlWith('LIFETIME');
+const CONFIG = simConfig(yamlWith('LIFETIME'));
 /** Past this long a write under way makes new work refused. */
 const SLOW_MS = 3000;
 
@@ -53,7 +53,8 @@ export async function simulate(seed: number, steps: number): Promise<void> {
       await compare(simulation.world);
     }
     at = 'the end';
-    await stop(simulation);
+    await settleDown(simulation);
+    conserve(simulation);
   } catch (error) {
     const replay = `make sim SEED=${seed} STEPS=${steps}`;
     const text = error instanceof Error ? error.message : String(error);
@@ -74,7 +75,7 @@ export async function openSimulation(draw: Draw): Promise<Simulation> {
   const disk = openSimDisk();
   const places: string[] = [];
   const directory = place(places);
-  const sim = await openSimCore({ directory, files: disk.files, clock, yaml: YAML });
+  const sim = await openSimCore({ directory, files: disk.files, clock, config: CONFIG });
   await sim.core.journal.drain();
   const acked = sim.core.journal.lastSequence();
   const face = coreFace(
@@ -211,7 +212,7 @@ async function comeBack(simulation: Simulation, lost: Lost): Promise<void> {
   world.waiting.splice(0);
   const { directory, disk } = left;
   simulation.disk = disk;
-  simulation.sim = await openSimCore({ directory, files: disk.files, clock, yaml: YAML });
+  simulation.sim = await openSimCore({ directory, files: disk.files, clock, config: CONFIG });
   simulation.left = undefined;
   const { found } = simulation.sim;
   expect(found, 'what was acknowledged is there').toBeGreaterThanOrEqual(acked);
