@@ -81,12 +81,13 @@ bench: build ## Measure, about half an hour (ARGS=--smoke: two minutes)
 faults: build ## Run the fault tests: 200 kills, power losses, full disks, hostile clients
 	TOLLGATE_CRASH_STATES=$${TOLLGATE_CRASH_STATES:-2000} \
 	TOLLGATE_KILLS=$${TOLLGATE_KILLS:-200} \
+	TOLLGATE_SIM_SECONDS=$${TOLLGATE_SIM_SECONDS:-120} \
 	TOLLGATE_POWER_LOSSES=$${TOLLGATE_POWER_LOSSES:-10} \
 	  $(BIN)/vitest run --reporter=verbose test/faults --exclude test/faults/hostile.test.ts $(ARGS)
 	TOLLGATE_HOSTILE_SECONDS=$${TOLLGATE_HOSTILE_SECONDS:-2} \
 	  $(BIN)/vitest run --reporter=verbose test/faults/hostile.test.ts $(ARGS)
 
-sim: build ## Simulate power losses beside a model (SEED=7 STEPS=500)
+sim: build ## Simulate all that goes wrong, beside a model (SEED=7 STEPS=500)
 	TOLLGATE_SIM_SEED=$(or $(SEED),1) TOLLGATE_SIM_STEPS=$(or $(STEPS),500) \
 	  $(BIN)/vitest run --reporter=verbose test/faults/simulation.test.ts $(ARGS)
 

@@ -1,88 +1,86 @@
-// What the rules of test/rpc/model.test.ts say, the slow and plain way: every event is kept, every
-// figure is added up anew.
+// What the rules of quota-rules.ts say, the slow and plain way: every event is kept, every figure is
+// added up anew. It says what each command must be answered; what happened is told to it.
 
-const DAY_MS = 86_400_000;
+import {
+  applies,
+  DAY_MS,
+  type Labels,
+  latest,
+  METERS,
+  type Recorded,
+  type Rule,
+  rulesWith,
+  sameScope,
+  sinceIdle,
+  type Used,
+  type UsersWindow,
+  value,
+  windowOf,
+} from './quota-rules.js';
 
-export interface Used {
-  readonly orgId: string;
-  readonly eventId: string;
-  readonly meter: string;
-  /** Decimal text of at most two decimals. */
-  readonly amount: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly atMs: number;
-}
+const EVENT_PAST_MS = 35 * DAY_MS;
+const EVENT_FUTURE_MS = 5 * 60_000;
 
 export interface Item {
   readonly meter: string;
   readonly quantity: number;
-  readonly labels: Readonly<Record<string, string>>;
+  readonly labels: Labels;
 }
 
-export interface Hold {
+export interface HoldRequest {
   readonly orgId: string;
   readonly reservationId: string;
+  readonly ttlMs: number;
   readonly items: readonly Item[];
+}
+
+export interface Hold extends HoldRequest {
   readonly expiresMs: number;
+  /** On the monotonic clock. */
+  readonly deadlineMs: number;
 }
 
-interface Rule {
-  readonly key: string;
-  readonly meter: string;
-  readonly limit: number;
-  readonly window: 'DAY' | 'MONTH' | 'LIFETIME';
-  readonly scope?: string;
-  readonly match?: readonly [key: string, value: string];
+export interface EndedHold extends HoldRequest {
+  readonly how: 'settle' | 'release' | 'expire';
+  /** Of a settlement, and whether its hold had ended before. */
+  readonly events: readonly Used[];
+  readonly late: boolean;
 }
 
-const RULES: readonly Rule[] = [
-  { key: 'month', meter: 'tokens', limit: 400, window: 'MONTH' },
-  { key: 'day', meter: 'tokens', limit: 120, window: 'DAY' },
-  { key: 'run', meter: 'tokens', limit: 90, window: 'LIFETIME', scope: 'run' },
-  { key: 'x', meter: 'tokens', limit: 50, window: 'DAY', match: ['model', 'x'] },
-  { key: 'calls', meter: 'calls', limit: 15, window: 'DAY' },
-  { key: 'seats', meter: 'seats', limit: 20, window: 'LIFETIME' },
-  { key: 'users', meter: 'users', limit: 3, window: 'DAY' },
-  { key: 'peak', meter: 'peak', limit: 50, window: 'DAY' },
-];
+export interface Now {
+  readonly wallMs: number;
+  readonly monotonicMs: number;
+}
 
-const PROBES: readonly Pick<Item, 'meter' | 'labels'>[] = [
-  { meter: 'tokens', labels: { run: 'r1', model: 'x' } },
-  { meter: 'tokens', labels: { run: 'r2', model: 'y' } },
-  { meter: 'tokens', labels: {} },
-  { meter: 'calls', labels: {} },
-  { meter: 'seats', labels: { team: 's' } },
-  { meter: 'users', labels: { user: 'nobody' } },
-  { meter: 'peak', labels: {} },
-];
+export type QuotaModel = ReturnType<typeof openModel>;
 
-type Labels = Readonly<Record<string, string>>;
-
-export function openModel() {
-  const recorded: Used[] = [];
+export function openModel(usersWindow: UsersWindow) {
+  const rules = rulesWith(usersWindow);
+  let recorded: Recorded[] = [];
   let open: Hold[] = [];
+  let ended: EndedHold[] = [];
 
-  const applies = (rule: Rule, meter: string, labels: Labels) =>
-    rule.meter === meter && (rule.match === undefined || labels[rule.match[0]] === rule.match[1]);
-  const sameScope = ({ scope }: Rule, a: Labels, b: Labels) =>
-    scope === undefined || (a[scope] ?? '') === (b[scope] ?? '');
+  const find = (orgId: string, eventId: string) =>
+    recorded.find((each) => each.orgId === orgId && each.eventId === eventId);
+  const openHold = (orgId: string, id: string) =>
+    open.find((each) => each.orgId === orgId && each.reservationId === id);
+  const endedHold = (orgId: string, id: string) =>
+    ended.find((each) => each.orgId === orgId && each.reservationId === id);
   const rulesOf = (meter: string, labels: Labels) =>
-    RULES.filter((rule) => applies(rule, meter, labels));
+    rules.filter((rule) => applies(rule, meter, labels));
 
-  /** Number of the window that holds a time: the one before has the number before. */
-  function windowOf({ window }: Rule, atMs: number): number {
-    if (window === 'LIFETIME') return 0;
-    if (window === 'DAY') return Math.floor(atMs / DAY_MS);
-    const date = new Date(atMs);
-    return date.getUTCFullYear() * 12 + date.getUTCMonth();
-  }
-
-  function covered(rule: Rule, orgId: string, labels: Labels, atMs: number): readonly Used[] {
-    return recorded.filter(
+  /** Of a rule, what counts in the window that holds `atMs`. */
+  function covered(rule: Rule, orgId: string, labels: Labels, atMs: number, nowMs: number) {
+    const own = recorded.filter(
       (each) =>
         each.orgId === orgId &&
         applies(rule, each.meter, each.labels) &&
-        sameScope(rule, each.labels, labels) &&
+        sameScope(rule, each.labels, labels),
+    );
+    const counted = rule.scope === undefined ? own : sinceIdle(own, nowMs);
+    return counted.filter(
+      (each) =>
+        each.replacedBy === undefined &&
         (rule.meter === 'seats' || windowOf(rule, each.atMs) === windowOf(rule, atMs)),
     );
   }
@@ -96,9 +94,9 @@ export function openModel() {
   }
 
   /** Whether one more fits a rule in the window that holds `atMs`. */
-  function hasRoom(rule: Rule, used: Used, atMs: number): boolean {
+  function hasRoom(rule: Rule, used: Used, atMs: number, nowMs: number): boolean {
     const { orgId, labels, meter } = used;
-    const events = covered(rule, orgId, labels, atMs);
+    const events = covered(rule, orgId, labels, atMs, nowMs);
     const amount = Number(used.amount);
     const reserved = reservedOf(rule, orgId, labels);
     switch (meter) {
@@ -120,88 +118,164 @@ export function openModel() {
     }
   }
 
+  function fits({ orgId, items }: HoldRequest, nowMs: number): boolean {
+    return items.every((item, index) =>
+      rulesOf(item.meter, item.labels).every((rule) => {
+        const before = items
+          .slice(0, index)
+          .filter(
+            (each) =>
+              applies(rule, each.meter, each.labels) && sameScope(rule, each.labels, item.labels),
+          )
+          .reduce((sum, { quantity }) => sum + quantity, 0);
+        const used = value(item.meter, covered(rule, orgId, item.labels, nowMs, nowMs));
+        const reserved = reservedOf(rule, orgId, item.labels);
+        return used + before + reserved + Math.max(item.quantity, 1) <= rule.limit;
+      }),
+    );
+  }
+
+  function enforced(used: Used, nowMs: number): string {
+    const { meter, labels, atMs } = used;
+    const own = rulesOf(meter, labels);
+    const gap = (rule: Rule) => windowOf(rule, nowMs) - windowOf(rule, atMs);
+    if (own.some((rule) => rule.meter !== 'seats' && gap(rule) > 1)) return 'EVENT_TOO_OLD';
+    const hasRoomThen = (rule: Rule) => gap(rule) === 0 || hasRoom(rule, used, atMs, nowMs);
+    const allowed = own.every((rule) => hasRoom(rule, used, nowMs, nowMs) && hasRoomThen(rule));
+    return allowed ? 'RECORDED' : 'DENIED';
+  }
+
   return {
-    PROBES,
-    events: (orgId: string) => recorded.filter((each) => each.orgId === orgId),
-    holds: () => open,
-    add: (used: Used) => recorded.push(used),
-    hold: (hold: Hold) => open.push(hold),
-    end(hold: Hold) {
-      open = open.filter((each) => each !== hold);
+    events: (orgId: string): readonly Recorded[] => recorded.filter((each) => each.orgId === orgId),
+    every: (): readonly Recorded[] => recorded,
+    holds: (): readonly Hold[] => open,
+    ended: (): readonly EndedHold[] => ended,
+    isOpen: ({ orgId, reservationId }: HoldRequest) => openHold(orgId, reservationId) !== undefined,
+    isSettled: ({ orgId, reservationId }: HoldRequest) =>
+      endedHold(orgId, reservationId)?.how === 'settle',
+    due: ({ monotonicMs }: Now) => open.filter(({ deadlineMs }) => deadlineMs <= monotonicMs),
+
+    // What a command must be answered.
+    record(used: Used, nowMs: number, isEnforced: boolean): string {
+      if (Number(used.amount) < 0) return 'FIELD_INVALID';
+      const before = find(used.orgId, used.eventId);
+      if (before !== undefined) return sameBody(before, used) ? 'DUPLICATE' : 'EVENT_ID_REUSED';
+      const fault = timeFault(used.atMs, nowMs);
+      if (fault !== undefined) return fault;
+      if (!METERS.includes(used.meter)) return 'METER_UNKNOWN';
+      return isEnforced ? enforced(used, nowMs) : 'RECORDED';
     },
-    /** Ends what is due; how many stay open. */
-    expire(nowMs: number): number {
-      open = open.filter(({ expiresMs }) => expiresMs > nowMs);
-      return open.length;
+    reserve(hold: HoldRequest, nowMs: number): string {
+      const { orgId, reservationId } = hold;
+      if (openHold(orgId, reservationId) !== undefined) return 'GRANTED';
+      if (endedHold(orgId, reservationId) !== undefined) return 'RESERVATION_ENDED';
+      return fits(hold, nowMs) ? 'GRANTED' : 'DENIED';
     },
-    outcome(used: Used, nowMs: number, enforced: boolean): string {
-      const { orgId, eventId, meter, labels, atMs } = used;
-      if (recorded.some((each) => each.orgId === orgId && each.eventId === eventId)) {
-        return 'DUPLICATE';
+    extend({ orgId, reservationId }: HoldRequest): string {
+      if (openHold(orgId, reservationId) !== undefined) return 'EXTENDED';
+      return endedHold(orgId, reservationId) ? 'RESERVATION_ENDED' : 'RESERVATION_NOT_FOUND';
+    },
+    release({ orgId, reservationId }: HoldRequest): string {
+      if (openHold(orgId, reservationId) !== undefined) return 'RELEASED';
+      const past = endedHold(orgId, reservationId);
+      if (past === undefined) return 'RESERVATION_NOT_FOUND';
+      return past.how === 'settle' ? 'RESERVATION_ENDED' : 'RELEASED';
+    },
+    settle({ orgId, reservationId }: HoldRequest, events: readonly Used[], nowMs: number): string {
+      const past = endedHold(orgId, reservationId);
+      if (past?.how === 'settle') {
+        const same = past.events.length === events.length;
+        const all = same && past.events.every((each, i) => sameBody(each, events[i] as Used));
+        if (!all) return 'RESERVATION_ENDED';
+        return past.late ? 'SETTLED late' : 'SETTLED';
       }
-      if (!enforced) return 'RECORDED';
-      const rules = rulesOf(meter, labels);
-      const gap = (rule: Rule) => windowOf(rule, nowMs) - windowOf(rule, atMs);
-      if (rules.some((rule) => rule.meter !== 'seats' && gap(rule) > 1)) return 'EVENT_TOO_OLD';
-      const fits = rules.every(
-        (rule) => hasRoom(rule, used, nowMs) && (gap(rule) === 0 || hasRoom(rule, used, atMs)),
-      );
-      return fits ? 'RECORDED' : 'DENIED';
+      const hold = openHold(orgId, reservationId);
+      if (hold === undefined && past === undefined) return 'RESERVATION_NOT_FOUND';
+      const faults = events.map(({ atMs }) => timeFault(atMs, nowMs));
+      return faults.find((fault) => fault !== undefined) ?? (hold ? 'SETTLED' : 'SETTLED late');
     },
-    fits({ orgId, items }: Hold, nowMs: number): boolean {
-      return items.every((item, index) =>
-        rulesOf(item.meter, item.labels).every((rule) => {
-          const before = items
-            .slice(0, index)
-            .filter(
-              (each) =>
-                applies(rule, each.meter, each.labels) && sameScope(rule, each.labels, item.labels),
-            )
-            .reduce((sum, { quantity }) => sum + quantity, 0);
-          const used = value(item.meter, covered(rule, orgId, item.labels, nowMs));
-          const reserved = reservedOf(rule, orgId, item.labels);
-          return used + before + reserved + Math.max(item.quantity, 1) <= rule.limit;
-        }),
+    /** `by`: an event that takes its place. */
+    correct(orgId: string, eventId: string, by: Used | undefined, nowMs: number): string {
+      const before = find(orgId, eventId);
+      if (before === undefined) return 'EVENT_NOT_FOUND';
+      const { replacedBy } = before;
+      const known = by && find(orgId, by.eventId);
+      if (replacedBy !== undefined) {
+        const isSame = replacedBy === (by?.eventId ?? '');
+        if (isSame && (by === undefined || (known && sameBody(known, by)))) return 'CORRECTED';
+        return replacedBy === '' ? 'EVENT_VOIDED' : 'EVENT_AMENDED';
+      }
+      if (by === undefined) return 'CORRECTED';
+      if (known !== undefined) return 'EVENT_ID_REUSED';
+      const isOlder = by.atMs < Math.min(nowMs - EVENT_PAST_MS, before.atMs);
+      if (isOlder) return 'EVENT_TOO_OLD';
+      return by.atMs > nowMs + EVENT_FUTURE_MS ? 'EVENT_IN_FUTURE' : 'CORRECTED';
+    },
+
+    // What happened.
+    add(used: Used, recordedMs: number): void {
+      recorded.push({ ...used, recordedMs });
+    },
+    takeBack(orgId: string, eventId: string, replacedBy: string): void {
+      recorded = recorded.map((each) =>
+        each.orgId === orgId && each.eventId === eventId ? { ...each, replacedBy } : each,
       );
     },
+    hold(request: HoldRequest, now: Now): void {
+      open.push({ ...request, ...endOf(now.wallMs + request.ttlMs, now) });
+    },
+    setEnd({ orgId, reservationId }: HoldRequest, ttlMs: number, now: Now): void {
+      const expiresMs = now.wallMs + ttlMs;
+      open = open.map((each) => {
+        const own = each.orgId === orgId && each.reservationId === reservationId;
+        return own && each.expiresMs !== expiresMs ? { ...each, ...endOf(expiresMs, now) } : each;
+      });
+    },
+    end({ orgId, reservationId }: HoldRequest, how: EndedHold['how'], events: readonly Used[]) {
+      const before = openHold(orgId, reservationId);
+      const own = before ?? endedHold(orgId, reservationId);
+      if (own === undefined) throw new Error(`${reservationId} is no hold`);
+      open = open.filter((each) => each !== own);
+      ended = [...ended.filter((each) => each !== own), { ...own, how, events, late: !before }];
+    },
+    /** Another process knows the ends of holds by the wall clock alone. */
+    restart(now: Now): void {
+      open = open.map((each) => ({ ...each, ...endOf(each.expiresMs, now) }));
+    },
+
+    // What can be read.
     /** Key, used and reserved of the rules that meet the labels, by key. */
     counters(orgId: string, meter: string, labels: Labels, nowMs: number) {
-      const rules = rulesOf(meter, labels).map((rule) => [
+      const own = rulesOf(meter, labels).map((rule) => [
         rule.key,
-        `${value(meter, covered(rule, orgId, labels, nowMs))}`,
+        `${value(meter, covered(rule, orgId, labels, nowMs, nowMs))}`,
         `${reservedOf(rule, orgId, labels)}`,
       ]);
-      return rules.toSorted();
+      return own.toSorted();
     },
     total(orgId: string, meter: string) {
-      const events = recorded.filter((each) => each.orgId === orgId && each.meter === meter);
+      const events = recorded.filter(
+        (each) => each.orgId === orgId && each.meter === meter && each.replacedBy === undefined,
+      );
       return [meter, `${value(meter, events)}`, BigInt(events.length)];
     },
   };
 }
 
-/** The last level of each source: by time, then by arrival. */
-function latest(events: readonly Used[]): ReadonlyMap<string, Used> {
-  const sources = new Map<string, Used>();
-  for (const each of events) {
-    const source = each.labels['team'] ?? '';
-    const before = sources.get(source);
-    if (before === undefined || each.atMs >= before.atMs) sources.set(source, each);
-  }
-  return sources;
+function sameBody(a: Used, b: Used): boolean {
+  const body = ({ meter, amount, labels }: Used) => [
+    meter,
+    amount,
+    Object.entries(labels).toSorted().join(),
+  ];
+  return body(a).join('\n') === body(b).join('\n');
 }
 
-function value(meter: string, events: readonly Used[]): number {
-  const amounts = events.map(({ amount }) => Number(amount));
-  const sum = (numbers: readonly number[]) => numbers.reduce((total, each) => total + each, 0);
-  switch (meter) {
-    case 'peak':
-      return Math.max(0, ...amounts);
-    case 'users':
-      return new Set(events.map(({ labels }) => labels['user'])).size;
-    case 'seats':
-      return sum([...latest(events).values()].map(({ amount }) => Number(amount)));
-    default:
-      return sum(amounts);
-  }
+function timeFault(atMs: number, nowMs: number): string | undefined {
+  if (atMs < nowMs - EVENT_PAST_MS) return 'EVENT_TOO_OLD';
+  return atMs > nowMs + EVENT_FUTURE_MS ? 'EVENT_IN_FUTURE' : undefined;
+}
+
+function endOf(expiresMs: number, { wallMs, monotonicMs }: Now) {
+  return { expiresMs, deadlineMs: monotonicMs + Math.max(0, expiresMs - wallMs) };
 }

@@ -12,7 +12,7 @@ type Definition = typeof MeteringServiceService;
 export type Request<Name extends UnaryName> = Parameters<Definition[Name]['requestSerialize']>[0];
 export type Reply<Name extends UnaryName> = ReturnType<Definition[Name]['responseDeserialize']>;
 
-const DEFAULTS: { readonly [Name in UnaryName]: Request<Name> } = {
+export const DEFAULTS: { readonly [Name in UnaryName]: Request<Name> } = {
   record: { event: undefined, durability: 0, enforceQuota: false, validateOnly: false },
   recordBatch: { orgId: '', events: [], atomic: false, durability: 0, enforceQuota: false },
   checkQuota: { orgId: '', items: [] },

@@ -27,9 +27,21 @@ export interface SimDisk {
    * stays visible and counts as written, and never reaches the medium by itself.
    */
   readonly failAt: (call: 'write' | 'sync', nth: number) => void;
+  /** Asynchronous writes that begin from now on end only when they are released. */
+  readonly hold: () => void;
+  readonly release: () => void;
+  /**
+   * `low`: there is room, but less than anybody keeps in reserve. `none`: what makes a file or makes
+   * one longer fails with ENOSPC, what overwrites does not; as under a quota, it looks like enough.
+   */
+  readonly setRoom: (room: Room) => void;
   /** Another disk, with what this one would have kept. */
   readonly crash: (draw: Draw) => SimDisk;
+  /** Another disk, as the next process finds this one: all that is visible, on the medium or not. */
+  readonly reopen: () => SimDisk;
 }
+
+export type Room = 'enough' | 'low' | 'none';
 
 interface Write {
   readonly position: number;
@@ -45,7 +57,14 @@ interface Inode {
   unsynced: (Write | number)[];
 }
 
-type IsBroken = (call: 'write' | 'sync') => boolean;
+/** What a handle asks of its disk. */
+interface Faults {
+  readonly moment: (what: string) => void;
+  readonly isBroken: (call: 'write' | 'sync') => boolean;
+  readonly isFull: () => boolean;
+  /** When a write ends. */
+  readonly end: (finish: () => void) => void;
+}
 
 type Change = { readonly name: string; readonly inode: Inode | undefined };
 
@@ -55,6 +74,8 @@ interface Names {
   unsynced: Change[];
 }
 
+const FREE_BYTES: Record<Room, number> = { enough: 2 ** 40, low: 4096, none: 2 ** 40 };
+
 export function openSimDisk(contents: ReadonlyMap<string, Buffer> = new Map()): SimDisk {
   const names: Names = { cached: new Map(), stable: new Map(), unsynced: [] };
   for (const [name, bytes] of contents) {
@@ -62,11 +83,25 @@ export function openSimDisk(contents: ReadonlyMap<string, Buffer> = new Map()): 
     names.cached.set(name, inode);
     names.stable.set(name, inode);
   }
+  return diskOf(names);
+}
+
+function diskOf(names: Names): SimDisk {
   let moments = 0;
   let tell = (_moment: number, _what: string) => {};
-  const moment = (what: string) => tell(++moments, what);
   const left = { write: Infinity, sync: Infinity };
-  const isBroken: IsBroken = (call) => --left[call] === 0;
+  let room: Room = 'enough';
+  let held: (() => void)[] | undefined;
+  const faults: Faults = {
+    moment: (what) => tell(++moments, what),
+    isBroken: (call) => --left[call] === 0,
+    isFull: () => room === 'none',
+    end(finish) {
+      if (held === undefined) setImmediate(finish);
+      else held.push(finish);
+    },
+  };
+  const { moment } = faults;
 
   function setVisible(name: string, inode: Inode | undefined): void {
     if (inode === undefined) names.cached.delete(name);
@@ -85,6 +120,7 @@ export function openSimDisk(contents: ReadonlyMap<string, Buffer> = new Map()): 
   const files: Files = {
     open(path, mode) {
       if (mode === 'create') {
+        if (room === 'none') throw systemError('ENOSPC', path);
         setVisible(basename(path), {
           cached: Buffer.alloc(0),
           stable: Buffer.alloc(0),
@@ -92,7 +128,7 @@ export function openSimDisk(contents: ReadonlyMap<string, Buffer> = new Map()): 
         });
         moment('create');
       }
-      return handleOf(inodeAt(path), mode === 'synced', moment, isBroken);
+      return handleOf(inodeAt(path), mode === 'synced', faults);
     },
     exists: (path) => names.cached.has(basename(path)),
     list: () => [...names.cached.keys()].sort(),
@@ -114,7 +150,7 @@ export function openSimDisk(contents: ReadonlyMap<string, Buffer> = new Map()): 
       names.unsynced = [];
       moment('sync of the directory');
     },
-    freeBytes: async () => 2 ** 40,
+    freeBytes: async () => FREE_BYTES[room],
   };
 
   return {
@@ -126,11 +162,45 @@ export function openSimDisk(contents: ReadonlyMap<string, Buffer> = new Map()): 
     failAt(call, nth) {
       left[call] = nth;
     },
+    hold() {
+      held ??= [];
+    },
+    release() {
+      for (const finish of held ?? []) setImmediate(finish);
+      held = undefined;
+    },
+    setRoom(now) {
+      room = now;
+    },
+    reopen: () => diskOf(copyOf(names)),
     crash(draw) {
       const kept = new Map(names.stable);
       for (const { name, inode } of firstOf(names.unsynced, draw)) setName(kept, name, inode);
       return openSimDisk(new Map([...kept].map(([name, inode]) => [name, remains(inode, draw)])));
     },
+  };
+}
+
+/** A name may be of the same file before and after it is durable. */
+function copyOf({ cached, stable, unsynced }: Names): Names {
+  const copies = new Map<Inode, Inode>();
+  const copy = (inode: Inode): Inode => {
+    const before = copies.get(inode);
+    if (before !== undefined) return before;
+    const made = {
+      cached: Buffer.from(inode.cached),
+      stable: Buffer.from(inode.stable),
+      unsynced: [...inode.unsynced],
+    };
+    copies.set(inode, made);
+    return made;
+  };
+  const every = (of: ReadonlyMap<string, Inode>) =>
+    new Map([...of].map(([name, inode]) => [name, copy(inode)]));
+  return {
+    cached: every(cached),
+    stable: every(stable),
+    unsynced: unsynced.map(({ name, inode }) => ({ name, inode: inode && copy(inode) })),
   };
 }
 
@@ -198,12 +268,9 @@ function withLength(bytes: Buffer, length: number): Buffer {
   return result;
 }
 
-function handleOf(
-  inode: Inode,
-  isSynced: boolean,
-  moment: (what: string) => void,
-  isBroken: IsBroken,
-): FileHandle {
+function handleOf(inode: Inode, isSynced: boolean, faults: Faults): FileHandle {
+  const { moment, isBroken } = faults;
+
   function put(buffer: Buffer, position: number): Write {
     const write = { position, bytes: Buffer.from(buffer) };
     inode.cached = written(inode.cached, write);
@@ -220,23 +287,30 @@ function handleOf(
     inode.stable = written(inode.stable, write);
   }
 
+  const hasNoRoom = (end: number) => faults.isFull() && end > inode.cached.length;
+
   function forget(write: Write): void {
     inode.unsynced = inode.unsynced.filter((each) => each !== write);
   }
 
   return {
     write(buffer, bytes, position, done) {
+      if (hasNoRoom(position + bytes)) {
+        setImmediate(() => done(systemError('ENOSPC')));
+        return;
+      }
       const write = put(buffer.subarray(0, bytes), position);
       moment('begin of a write');
       const broken = isBroken('write');
       if (broken) forget(write);
-      setImmediate(() => {
+      faults.end(() => {
         if (isSynced && !broken) settle(write);
         moment('end of a write');
         done(broken ? systemError('EIO') : undefined);
       });
     },
     writeSync(buffer, position) {
+      if (hasNoRoom(position + buffer.length)) throw systemError('ENOSPC');
       const write = put(buffer, position);
       moment('write');
       if (isBroken('write')) {
@@ -261,6 +335,7 @@ function handleOf(
     },
     bytes: () => inode.cached.length,
     truncateSync(bytes) {
+      if (hasNoRoom(bytes)) throw systemError('ENOSPC');
       inode.cached = withLength(inode.cached, bytes);
       inode.unsynced.push(bytes);
       moment('change of length');

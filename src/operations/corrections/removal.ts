@@ -53,7 +53,7 @@ export async function beginRemoval(
 ): Promise<Removal> {
   const counters = windowsOf(core, account, entry, sequence);
   const adds = entry.aggregation === 'SUM' || entry.aggregation === 'COUNT';
-  const range = adds ? undefined : rangeOf(core, entry, counters);
+  const range = adds ? undefined : rangeOf(entry, counters);
   const through = core.journal.lastSequence();
   const others: Other[] = [];
   const take = (other: Other) => {
@@ -74,11 +74,15 @@ export async function beginRemoval(
   return {
     finish() {
       if (range !== undefined) takeSince(core, entry, through, range, take);
+      // The event in its place is recorded by now, and may have opened a window anew.
+      const left = windowsOf(core, account, entry, sequence).filter(
+        ({ change }) => adds || counters.some((each) => each.change === change),
+      );
       const standing = others.filter((other) => !isCorrected(core, entry.orgId, other.sequence));
       return {
         ...identityOf(entry, sequence, crc),
         ...totalsLeft(core, account, entry, sequence, standing),
-        counters: counters.map((each) => counterLeft(entry, meter, each, standing)),
+        counters: left.map((each) => counterLeft(entry, meter, each, standing)),
         ...spendLeft(core, account, entry, sequence),
       };
     },
@@ -105,9 +109,11 @@ function windowsOf(
     const counter = core.fold.counter(account, entry.meter, combination, scopeValues);
     const window = counter && windowOf(counter, windowStartMs);
     if (window === undefined) return [];
-    // A window of a scope that was opened anew since then began at 0.
-    if (window.openedBy > sequence && scopeValues !== '') return [];
-    return [{ change, window, counted: counted.find((c) => c.combination === combination) }];
+    const own = counted.find((c) => c.combination === combination);
+    // A window of a scope that was opened anew since then began at 0; '' may be a scope as well.
+    const isScoped = own === undefined ? scopeValues !== '' : own.rule.scope.length > 0;
+    if (window.openedBy > sequence && isScoped) return [];
+    return [{ change, window, counted: own }];
   });
 }
 
@@ -116,14 +122,16 @@ interface Range {
   readonly endMs: EpochMs;
 }
 
+/** Not now: where the clock was set back, there are events of later times. */
+const NO_END_MS: EpochMs = Number.MAX_SAFE_INTEGER;
+
 /** The event's day, and the windows that it counts in. */
-function rangeOf(core: Core, entry: RecordEntry, windows: readonly Window[]): Range {
+function rangeOf(entry: RecordEntry, windows: readonly Window[]): Range {
   const dayMs = Math.floor(entry.eventTimeMs / DAY_MS) * DAY_MS;
-  const nowMs = core.clock.wallMs() + core.settings.eventFutureMs;
   if (entry.aggregation === 'LAST') return { startMs: dayMs, endMs: dayMs + DAY_MS };
   const spans = windows.map(({ counted, change }) => {
     const span = counted?.windowAt(entry.eventTimeMs);
-    return { startMs: change.windowStartMs, endMs: span?.endMs ?? nowMs };
+    return { startMs: change.windowStartMs, endMs: span?.endMs ?? NO_END_MS };
   });
   return {
     startMs: Math.min(dayMs, ...spans.map(({ startMs }) => startMs)),
