@@ -22,6 +22,7 @@ import { type Edge, noteDenied } from '../rpc/edge.js';
 import { STREAM_ITEM } from '../rpc/metering.js';
 import { sessionOf } from './admitted.js';
 import type { Decode } from './element-bound.js';
+import type { Turn } from './turn.js';
 import { errorReply, GRPC_CALL } from './unary.js';
 
 type Stream = ServerDuplexStream<Buffer, RecordStreamResponse>;
@@ -34,14 +35,22 @@ export interface RecordStreams {
 
 export const RECORD_STREAM = 'RecordStream';
 
-export function recordStreams(edge: Edge, decode: Decode<RecordStreamRequest>): RecordStreams {
+export interface RecordStreamOptions {
+  readonly edge: Edge;
+  readonly turn: Turn;
+  /** Throws the refusal of what is no such request. */
+  readonly decode: Decode<RecordStreamRequest>;
+}
+
+export function recordStreams(options: RecordStreamOptions): RecordStreams {
+  const { edge } = options;
   const recorder = edge.recorder(RECORD_STREAM);
   const open = new Set<(why: Refusal) => void>();
   return {
     handler(stream) {
       const startedMs = edge.core.clock.monotonicMs();
       edge.openCalls++;
-      const end = serve(edge, decode, stream, (code) => {
+      const end = serve(options, stream, (code) => {
         open.delete(end);
         edge.openCalls--;
         recorder.done(code, edge.core.clock.monotonicMs() - startedMs);
@@ -66,8 +75,7 @@ interface Progress {
 }
 
 function serve(
-  edge: Edge,
-  decode: Decode<RecordStreamRequest>,
+  { edge, turn, decode }: RecordStreamOptions,
   stream: Stream,
   done: (code: number) => void,
 ): (why: Refusal) => void {
@@ -84,6 +92,9 @@ function serve(
   let admitting = false;
   let scheduled = false;
   let closed = false;
+  /** Received, and taken in the turn in which they came. */
+  let waiting: Buffer[] = [];
+  let hasEnded = false;
 
   function close(code: number): void {
     if (closed) return;
@@ -130,33 +141,41 @@ function serve(
     });
   }
 
-  /** A credential that ended, or was changed, ends its streams too. */
   function receive(bytes: Buffer): void {
     if (progress.ending) return;
+    if (waiting.push(bytes) === 1 && !admitting) turn.add({ decide: takeAll, answer: nothing });
+  }
+
+  /** A credential that ended, or was changed, ends its streams too. */
+  function takeAll(): void {
+    if (waiting.length === 0 || progress.ending) return;
     if (session === undefined || !isLive(session, core.clock.wallMs())) {
-      void admitBefore(bytes);
+      void admitFirst();
       return;
     }
+    const messages = waiting;
+    waiting = [];
     try {
       // The first message of a stream is paid for, the others are free.
       if (!isPaid) session.bucket?.take();
       isPaid = true;
-      take(session, progress, decode(bytes));
+      for (const bytes of messages) take(session, progress, decode(bytes));
       schedule();
       const unacked = Number(progress.received - progress.acked);
       if (unacked > limits.streamUnackedEvents) stream.pause();
     } catch (error) {
       fail(error);
     }
+    if (hasEnded) end();
   }
 
-  async function admitBefore(bytes: Buffer): Promise<void> {
+  async function admitFirst(): Promise<void> {
     admitting = true;
     stream.pause();
     try {
       do session = await edge.gate.admit(stream, GRPC_CALL);
       while (!isLive(session, core.clock.wallMs()));
-      receive(bytes);
+      takeAll();
       stream.resume();
     } catch (error) {
       fail(error);
@@ -165,19 +184,26 @@ function serve(
     }
   }
 
-  stream.on('data', receive);
-  stream.on('end', () => {
+  function end(): void {
     if (progress.ending) return;
     progress.ending = true;
     acknowledge(() => {
       stream.end();
       close(status.OK);
     });
+  }
+
+  stream.on('data', receive);
+  stream.on('end', () => {
+    hasEnded = true;
+    if (waiting.length === 0) end();
   });
   stream.on('cancelled', () => close(status.CANCELLED));
   stream.on('error', () => close(status.CANCELLED));
   return fail;
 }
+
+const nothing = () => undefined;
 
 function take(session: Session, progress: Progress, { message }: RecordStreamRequest): void {
   if (message === undefined) throw invalidField('message', 'must be options or an item');

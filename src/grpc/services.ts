@@ -45,10 +45,8 @@ export function addServices(
   const turn = openTurn(journal);
   const { recordStream } = meteringDefinition;
   const { backup } = AdminServiceService;
-  const streams = recordStreams(
-    edge,
-    decoderOf(recordStream.path, recordStream.requestDeserialize),
-  );
+  const decodeItems = decoderOf(recordStream.path, recordStream.requestDeserialize);
+  const streams = recordStreams({ edge, turn, decode: decodeItems });
   const sendBackup = backupHandler(edge, decoderOf(backup.path, backup.requestDeserialize));
   const handlers = new Map<ServiceName, UntypedServiceImplementation>();
   handlers.set('MeteringService', { recordStream: streams.handler });

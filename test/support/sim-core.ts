@@ -146,6 +146,8 @@ function coreOf(state: OpenedState, { clock, config }: SimCoreOptions, metrics: 
     settings: config,
     onUnknownTier: () => {},
     draining: () => false,
+    snapshot: state.snapshot,
+    history: state.identity,
   };
 }
 
