@@ -2,6 +2,7 @@
 // tables, each checked by `live` before use. Nothing here is state: it may be dropped at any time.
 
 import type { EpochMs, Quanta } from '../base/units.js';
+import type { Cell } from '../domain/metering/cell.js';
 import type { Counter, LabelSet, Levels, Organisation, Page, Series } from './values.js';
 
 export interface Account {
@@ -11,11 +12,12 @@ export interface Account {
 
 export interface MeterAccount {
   series: Series;
-  /** Counters without scope values, by combination. */
-  readonly counters: Map<string, Counter>;
+  /** Counters without scope values, each at the place of its combination: few, so no map. */
+  readonly combinations: string[];
+  readonly counters: Counter[];
   readonly labelSets: Map<string, LabelSet>;
-  day: PagePointer | undefined;
-  quarter: PagePointer | undefined;
+  day: CellPointer | undefined;
+  quarter: CellPointer | undefined;
   levels: Levels | undefined;
   /** Counts what was applied to the meter's totals since this was remembered. */
   changes: number;
@@ -39,10 +41,13 @@ export interface Position {
   readonly values: Set<string>;
 }
 
-export interface PagePointer {
-  readonly startMs: EpochMs;
-  readonly number: number;
+/** The cell of a label set in the bucket that was changed last. */
+export interface CellPointer {
+  /** Of the bucket, counted from the epoch. */
+  readonly bucket: number;
+  readonly labelSet: number;
   readonly page: Page;
+  readonly cell: Cell;
 }
 
 /** Label sets remembered by text; beyond it they are looked up in their table. */

@@ -90,7 +90,8 @@ export function openAccounts(tables: Tables): Accounts {
       });
     const made: MeterAccount = {
       series,
-      counters: new Map(),
+      combinations: [],
+      counters: [],
       labelSets: new Map(),
       day: undefined,
       quarter: undefined,
@@ -109,17 +110,19 @@ export function openAccounts(tables: Tables): Accounts {
     combination: string,
     scopeValues: string,
   ): Counter | undefined {
-    const counters = remembered(of, meter)?.counters;
-    if (scopeValues === '') {
-      const known = counters?.get(combination);
-      if (known?.live) {
-        known.used = true;
-        return known;
-      }
+    const at = scopeValues === '' ? remembered(of, meter) : undefined;
+    const place = at === undefined ? -1 : at.combinations.indexOf(combination);
+    const known = at?.counters[place];
+    if (known?.live) {
+      known.used = true;
+      return known;
     }
     const key = keys.counter(of.organisation.number, meter, combination, scopeValues);
     const found = tables.counters.get(key);
-    if (found !== undefined && scopeValues === '') counters?.set(combination, found);
+    if (found !== undefined && at !== undefined) {
+      const to = place < 0 ? at.combinations.push(combination) - 1 : place;
+      at.counters[to] = found;
+    }
     return found;
   }
 

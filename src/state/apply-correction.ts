@@ -102,8 +102,8 @@ function takeFrom(
   const cell = present(page.cells.get(id), 'the cell of a corrected event');
   cell.count--;
   assert(cell.count >= 0, 'no event is taken back twice');
-  cell.hashLow = (cell.hashLow - record.hash_low) >>> 0;
-  cell.hashHigh = (cell.hashHigh - record.hash_high) >>> 0;
+  cell.hashLow = (cell.hashLow - record.hash_low) | 0;
+  cell.hashHigh = (cell.hashHigh - record.hash_high) | 0;
   takeValue(cell, record, max, level);
 }
 

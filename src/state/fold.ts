@@ -22,7 +22,7 @@ import {
 } from '../journal/entry.js';
 import { CHAIN_START } from '../journal/ledger-codec.js';
 import { spendEntry } from '../journal/spend-entry.js';
-import type { Account, MeterAccount, PagePointer } from './account.js';
+import type { Account, CellPointer, MeterAccount } from './account.js';
 import { type Accounts, openAccounts } from './accounts.js';
 import {
   applyCorrection,
@@ -117,24 +117,29 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     return id;
   }
 
-  function pageToChange(
-    pointer: PagePointer | undefined,
+  function cellToChange(
+    pointer: CellPointer | undefined,
     of: Account,
     meter: string,
-    bucket: Bucket,
-    startMs: EpochMs,
-    number: number,
-  ): PagePointer {
-    if (pointer?.page.live && pointer.startMs === startMs && pointer.number === number) {
-      pointer.page.used = true;
-      tables.pages.touch(pointer.page);
-      return pointer;
+    kind: Bucket,
+    bucket: number,
+    labelSet: number,
+  ): CellPointer {
+    if (pointer?.page.live && pointer.bucket === bucket) {
+      const { page } = pointer;
+      if (pointer.labelSet === labelSet || pageOf(pointer.labelSet) === pageOf(labelSet)) {
+        page.used = true;
+        tables.pages.touch(page);
+        if (pointer.labelSet === labelSet) return pointer;
+        return { bucket, labelSet, page, cell: cellOf(page, labelSet) };
+      }
     }
-    const key = keys.page(of.organisation.number, meter, bucket, startMs, number);
+    const startMs = bucket * BUCKET_MS[kind];
+    const key = keys.page(of.organisation.number, meter, kind, startMs, pageOf(labelSet));
     let page = tables.pages.get(key);
     if (page === undefined) page = tables.pages.add({ key, ...kept(), cells: new Map() });
     else tables.pages.touch(page);
-    return { startMs, number, page };
+    return { bucket, labelSet, page, cell: cellOf(page, labelSet) };
   }
 
   function applyRecord(
@@ -148,16 +153,15 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     const { meter, eventTimeMs } = entry;
     const at = meterAccount(of, meter);
     const id = labelSetToUse(of, at, entry, hint?.labelSet);
-    const number = Math.floor(id / LABEL_SETS_PER_PAGE);
-    const dayMs = Math.floor(eventTimeMs / DAY_MS) * DAY_MS;
-    const quarterMs = Math.floor(eventTimeMs / QUARTER_MS) * QUARTER_MS;
-    at.day = pageToChange(at.day, of, meter, 'day', dayMs, number);
-    at.quarter = pageToChange(at.quarter, of, meter, 'quarter', quarterMs, number);
-    const hashLow = ((idKey[0] as number) ^ crc) >>> 0;
-    const hashHigh = ((idKey[1] as number) + crc) >>> 0;
-    addEvent(cellOf(at.day.page, id), entry, sequence, hashLow, hashHigh);
-    addEvent(cellOf(at.quarter.page, id), entry, sequence, hashLow, hashHigh);
-    widen(at, quarterMs);
+    const day = Math.floor(eventTimeMs / DAY_MS);
+    const quarter = Math.floor(eventTimeMs / QUARTER_MS);
+    at.day = cellToChange(at.day, of, meter, 'day', day, id);
+    at.quarter = cellToChange(at.quarter, of, meter, 'quarter', quarter, id);
+    const hashLow = (idKey[0] as number) ^ crc;
+    const hashHigh = ((idKey[1] as number) + crc) | 0;
+    addEvent(at.day.cell, entry, sequence, hashLow, hashHigh);
+    addEvent(at.quarter.cell, entry, sequence, hashLow, hashHigh);
+    widen(at, quarter * QUARTER_MS);
     at.changes++;
     noteChanged(tables, of.organisation, eventTimeMs, sequence);
     if (entry.aggregation === 'LAST') applyLevel(tables, of, at, entry, sequence);
@@ -372,6 +376,10 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     index,
   };
 }
+
+const BUCKET_MS: Readonly<Record<Bucket, number>> = { day: DAY_MS, quarter: QUARTER_MS };
+
+const pageOf = (labelSet: number) => Math.floor(labelSet / LABEL_SETS_PER_PAGE);
 
 function cellOf(page: Page, id: number): Cell {
   const known = page.cells.get(id);

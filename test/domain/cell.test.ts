@@ -128,7 +128,7 @@ describe('a cell', () => {
     ]);
     const { count, firstSequence, lastSequence, hashLow, hashHigh } = cell;
     expect([count, firstSequence, lastSequence]).toEqual([2, 3, 7]);
-    expect([hashLow, hashHigh]).toEqual([0x10, 0xffffffee]);
+    expect([hashLow >>> 0, hashHigh >>> 0]).toEqual([0x10, 0xffffffee]);
   });
 
   test('is the same whatever the order of its events', () => {

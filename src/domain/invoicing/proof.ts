@@ -21,7 +21,9 @@ export const NO_PROOF: Proof = {
 };
 
 export function proofOf(cell: Cell): Proof {
-  const { count, firstSequence, lastSequence, hashLow, hashHigh } = cell;
+  const { count, firstSequence, lastSequence } = cell;
+  const hashLow = cell.hashLow >>> 0;
+  const hashHigh = cell.hashHigh >>> 0;
   return { events: count, firstSequence, lastSequence, hashLow, hashHigh };
 }
 

@@ -20,6 +20,7 @@ export interface Cell {
   count: number;
   firstSequence: Sequence;
   lastSequence: Sequence;
+  /** Lanes are signed 32-bit integers here, which need no object of their own; shown unsigned. */
   hashLow: number;
   hashHigh: number;
   /** LAST: by source. */
@@ -60,8 +61,8 @@ export function addEvent(
   cell.count++;
   if (cell.count === 1 || sequence < cell.firstSequence) cell.firstSequence = sequence;
   if (sequence > cell.lastSequence) cell.lastSequence = sequence;
-  cell.hashLow = (cell.hashLow + hashLow) >>> 0;
-  cell.hashHigh = (cell.hashHigh + hashHigh) >>> 0;
+  cell.hashLow = (cell.hashLow + hashLow) | 0;
+  cell.hashHigh = (cell.hashHigh + hashHigh) | 0;
   switch (event.aggregation) {
     case 'SUM':
     case 'COUNT':
@@ -96,8 +97,8 @@ export function mergeCell(cell: Cell, other: Cell, aggregation: Aggregation): vo
     ? other.firstSequence
     : Math.min(cell.firstSequence, other.firstSequence);
   cell.lastSequence = Math.max(cell.lastSequence, other.lastSequence);
-  cell.hashLow = (cell.hashLow + other.hashLow) >>> 0;
-  cell.hashHigh = (cell.hashHigh + other.hashHigh) >>> 0;
+  cell.hashLow = (cell.hashLow + other.hashLow) | 0;
+  cell.hashHigh = (cell.hashHigh + other.hashHigh) | 0;
   if (aggregation !== 'MAX') cell.quanta += other.quanta;
   else cell.quanta = empty ? other.quanta : maxQuanta(cell.quanta, other.quanta);
   for (const [source, level] of other.levels ?? []) {
