@@ -50,6 +50,8 @@ export async function openServer(
       TOLLGATE_AUTH: 'off',
       TOLLGATE_LOG_LEVEL: 'warn',
       ...process.env,
+      // The harness's, not the server's.
+      TOLLGATE_BENCH_COMMAND: undefined,
       TOLLGATE_BENCH_NOOP: '1',
       TOLLGATE_DATA_DIR: dataDirectory,
       TOLLGATE_GRPC_LISTEN: '127.0.0.1:0',
