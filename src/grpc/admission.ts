@@ -12,12 +12,13 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { Server } from '@grpc/grpc-js';
+import { type Server, type ServiceError, status } from '@grpc/grpc-js';
 import { authorizationIn } from '../access/authorization.js';
 import type { CallReader } from '../access/gate.js';
 import type { Session } from '../access/session.js';
 import { assert } from '../base/assert.js';
 import { limits } from '../limits.js';
+import { Refusal } from '../operations/refusal.js';
 import { type Edge, noteDenied, recorderOf } from '../rpc/edge.js';
 import { everyRpc, type Rpcs } from '../rpc/rpcs.js';
 import type { Counter } from '../telemetry/instruments.js';
@@ -28,6 +29,7 @@ import type { Connections } from './connections.js';
 import { cutOff, http2ServersOf } from './harden.js';
 import { createSansOfSession } from './peer-sans.js';
 import { RECORD_STREAM } from './record-stream.js';
+import { toServiceError } from './status.js';
 import { errorReply } from './unary.js';
 
 export interface AdmissionOptions {
@@ -89,7 +91,12 @@ export function admitCalls(server: Server, options: AdmissionOptions): void {
       }
       const path = headers[':path'] ?? '';
       const target = gated.get(path);
-      if (target !== undefined) admit(target, stream, headers, rawHeaders, serve);
+      const encoding = headers['grpc-encoding'] ?? 'identity';
+      if (encoding !== 'identity') {
+        refused.compressed.add();
+        target?.recorder.done(status.UNIMPLEMENTED, 0);
+        answerRefused(stream, toServiceError(compressed(encoding)));
+      } else if (target !== undefined) admit(target, stream, headers, rawHeaders, serve);
       else if (free.includes(path)) serve(stream, headers);
       else serveOpen(serve, stream, headers);
     };
@@ -150,20 +157,37 @@ export function admitCalls(server: Server, options: AdmissionOptions): void {
   function refuse({ method, recorder }: Gated, stream: ServerHttp2Stream, error: unknown): void {
     const source = peerOf(stream);
     noteDenied(edge, method, error, { session: undefined, source, orgId: '' });
-    const { code, details, metadata } = errorReply(edge, method, error);
-    recorder.done(code, 0);
-    if (stream.destroyed) return;
-    stream.once('error', () => {});
-    const trailers = {
-      ':status': constants.HTTP_STATUS_OK,
-      'content-type': 'application/grpc+proto',
-      'grpc-status': `${code}`,
-      'grpc-message': encodeURI(details),
-      ...metadata.toHttp2Headers(),
-    };
-    stream.respond(trailers, { endStream: true });
-    stream.close(constants.NGHTTP2_NO_ERROR);
+    const answer = errorReply(edge, method, error);
+    recorder.done(answer.code, 0);
+    answerRefused(stream, answer);
   }
+}
+
+function answerRefused(
+  stream: ServerHttp2Stream,
+  { code, details, metadata }: Pick<ServiceError, 'code' | 'details' | 'metadata'>,
+): void {
+  if (stream.destroyed) return;
+  stream.once('error', () => {});
+  const trailers = {
+    ':status': constants.HTTP_STATUS_OK,
+    'content-type': 'application/grpc+proto',
+    'grpc-accept-encoding': 'identity',
+    'grpc-status': `${code}`,
+    'grpc-message': encodeURI(details),
+    ...metadata.toHttp2Headers(),
+  };
+  stream.respond(trailers, { endStream: true });
+  stream.close(constants.NGHTTP2_NO_ERROR);
+}
+
+/**
+ * grpc-js unpacks all that comes at once, each up to the bound on a message: 10 KB can be 4 MiB,
+ * and many of them took 300 MiB in a second. What is metered is small: nothing is lost without it.
+ */
+function compressed(encoding: string | string[]): Refusal {
+  const text = `requests may not be compressed: grpc-encoding is ${encoding}, must be identity`;
+  return new Refusal('UNIMPLEMENTED', 'COMPRESSED', text);
 }
 
 function gatedPaths({ edge, rpcs }: AdmissionOptions): ReadonlyMap<string, Gated> {

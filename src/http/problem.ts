@@ -36,6 +36,7 @@ const ROWS: Readonly<Record<RefusalStatus, Row>> = {
   RESOURCE_EXHAUSTED: { code: 8, http: 429 },
   FAILED_PRECONDITION: { code: 9, http: 409 },
   // If-Match did not match.
+  UNIMPLEMENTED: { code: 12, http: 501 },
   ABORTED: { code: 10, http: 412 },
   OUT_OF_RANGE: { code: 11, http: 400 },
   UNAVAILABLE: { code: 14, http: 503 },

@@ -160,7 +160,7 @@ const LISTENER_COUNTERS = {
     name: 'requests_refused_total',
     help: 'Requests cut off or refused for a bound on their size, time or number.',
     reasons: {
-      grpc: ['slow', 'metadata_too_large', 'too_many_elements', 'open_service'],
+      grpc: ['slow', 'compressed', 'metadata_too_large', 'too_many_elements', 'open_service'],
       http: ['body_too_large', 'bodies_too_large'],
     },
   },

@@ -51,7 +51,7 @@ const RECORD = '/tollgate.v1.MeteringService/Record';
 const MIB = 1024 * 1024;
 const REST_MS = 10;
 const SOCKETS = 500;
-const BOMBS = 4;
+const BOMBS = 64;
 
 /** Until `seconds` are over; resolves with what was noted. */
 export async function besiegeFor(
@@ -257,7 +257,6 @@ function isLastOf(streamId: number) {
     (got.streamId === streamId && (got.type === frameType.rstStream || (got.flags & 1) !== 0));
 }
 
-/** A few at a time, because each may take 4 MiB while it is unpacked. */
 function bomb(siege: Siege): Promise<void> {
   const zeros = gzipSync(Buffer.alloc(10 * MIB), { level: 9 });
   const block = callOf(siege.target, ['grpc-encoding', 'gzip']);

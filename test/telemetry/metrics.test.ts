@@ -104,7 +104,7 @@ describe('the exposition', () => {
       ...Object.entries({
         connections_ended: { grpc: GRPC_ENDS, http: [...GRPC_ENDS, 'pipelining'] },
         requests_refused: {
-          grpc: ['slow', 'metadata_too_large', 'too_many_elements', 'open_service'],
+          grpc: ['slow', 'compressed', 'metadata_too_large', 'too_many_elements', 'open_service'],
           http: ['body_too_large', 'bodies_too_large'],
         },
       }).flatMap(([name, listeners]) =>

@@ -56,6 +56,11 @@ const ENDED: [what: string, counterOf: Of, attack: () => Promise<unknown>][] = [
     () => answerTo(RECORD_BATCH, [known(), ['x-long', 'x'.repeat(limits.metadataBytes)]], EMPTY),
   ],
   [
+    'a call that says it is compressed',
+    ({ requestsRefused }) => requestsRefused.grpc.compressed,
+    () => answerTo(RECORD_BATCH, [known(), ['grpc-encoding', 'gzip']], EMPTY),
+  ],
+  [
     'a message of too many elements',
     ({ requestsRefused }) => requestsRefused.grpc.too_many_elements,
     () => answerToMany('unary'),
