@@ -152,9 +152,11 @@ export const limits = {
   // State.
   checkpointIntervalMs: 5 * SECOND_MS,
   checkpointEntries: 200_000,
+  /** LMDB keeps the memory of the largest transaction that there was. */
+  checkpointValues: 50_000,
   sliceMs: 1,
   /** Clean values kept in memory; beyond it the ones not used lately are read again from LMDB. */
-  residentValues: 200_000,
+  residentValues: 100_000,
   /** Full segments that may wait to be compressed while the event loop is busy … */
   segmentsUncompressed: 8,
   /** … which it is above this part of the time. */

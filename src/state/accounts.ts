@@ -43,6 +43,16 @@ export function openAccounts(tables: Tables): Accounts {
   let lastMeter = '';
   let lastFound: MeterAccount | undefined;
 
+  // What left the tables would stay in memory here.
+  tables.whenSwept(() => {
+    for (const [orgId, { organisation, meters }] of accounts) {
+      if (!organisation.live) accounts.delete(orgId);
+      else for (const [meter, { series }] of meters) if (!series.live) meters.delete(meter);
+    }
+    lastAccount = undefined;
+    lastFound = undefined;
+  });
+
   function remembered(of: Account, meter: string): MeterAccount | undefined {
     if (of === lastAccount && meter === lastMeter) return lastFound;
     lastAccount = of;
@@ -53,7 +63,10 @@ export function openAccounts(tables: Tables): Accounts {
 
   function account(orgId: string): Account | undefined {
     const known = accounts.get(orgId);
-    if (known?.organisation.live) return known;
+    if (known?.organisation.live) {
+      known.organisation.used = true;
+      return known;
+    }
     const organisation = tables.organisations.get(keys.organisation(orgId));
     if (organisation === undefined) return undefined;
     if (accounts.size >= ACCOUNTS_REMEMBERED) accounts.clear();
@@ -72,7 +85,10 @@ export function openAccounts(tables: Tables): Accounts {
 
   function meterAccount(of: Account, meter: string): MeterAccount {
     const known = remembered(of, meter);
-    if (known?.series.live) return known;
+    if (known?.series.live) {
+      known.series.used = true;
+      return known;
+    }
     const { number } = of.organisation;
     const key = keys.series(number, meter);
     const series =
@@ -144,7 +160,10 @@ export function openAccounts(tables: Tables): Accounts {
   function labelSet(of: Account, meter: string, text: string): LabelSet | undefined {
     const sets = remembered(of, meter)?.labelSets;
     const known = sets?.get(text);
-    if (known?.live) return known;
+    if (known?.live) {
+      known.used = true;
+      return known;
+    }
     const found = tables.labelSets.get(keys.labelSet(of.organisation.number, meter, text));
     if (found !== undefined && sets !== undefined) {
       if (sets.size >= LABEL_SETS_REMEMBERED) sets.clear();

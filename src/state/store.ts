@@ -46,8 +46,13 @@ export interface Store {
   readonly residentValues: () => number;
   /** Fixes the values as they are now; they are encoded step by step or just before they change. */
   readonly capture: () => Capture;
-  /** Lets clean values that were not used since the last sweep leave memory, above `keep`. */
+  /**
+   * Lets clean values that were not used since the last sweep leave memory, above `keep`; of each
+   * table its part of them, the oldest first.
+   */
   readonly sweep: (keep: number) => void;
+  /** Runs `act` after values left memory: whoever remembers any lets go of them. */
+  readonly whenSwept: (act: () => void) => void;
 }
 
 const LMDB_KEY_BYTES_MAX = 500;
@@ -64,6 +69,7 @@ export function openStore(reader: Reader): Store {
   let epoch = 1;
   let dirty: Kept[] = [];
   let captured: CapturedValue[] = [];
+  const swept: (() => void)[] = [];
 
   function encode(value: Kept): CapturedValue {
     const codec = tables.get(value.key.charAt(0))?.codec;
@@ -135,10 +141,16 @@ export function openStore(reader: Reader): Store {
     };
   }
 
+  function residentValues(): number {
+    let sum = 0;
+    for (const { values } of tables.values()) sum += values.size;
+    return sum;
+  }
+
   return {
     table,
     dirtyValues: () => dirty.length,
-    residentValues: () => [...tables.values()].reduce((sum, { values }) => sum + values.size, 0),
+    residentValues,
     capture() {
       const list = dirty;
       const own = epoch;
@@ -162,17 +174,24 @@ export function openStore(reader: Reader): Store {
       };
     },
     sweep(keep) {
-      let surplus = [...tables.values()].reduce((sum, { values }) => sum + values.size, 0) - keep;
+      const resident = residentValues();
+      const surplus = resident - keep;
       if (surplus <= 0) return;
-      for (const { values } of tables.values()) surplus = sweepTable(values, surplus);
+      for (const { values } of tables.values()) {
+        sweepTable(values, Math.ceil((surplus * values.size) / resident));
+      }
+      if (residentValues() < resident) for (const act of swept) act();
+    },
+    whenSwept(act) {
+      swept.push(act);
     },
   };
 }
 
-function sweepTable(values: Map<string, Kept>, surplus: number): number {
+function sweepTable(values: Map<string, Kept>, surplus: number): void {
   let left = surplus;
   for (const value of values.values()) {
-    if (left <= 0) return 0;
+    if (left <= 0) return;
     if (value.used || value.epoch !== 0) {
       value.used = false;
       continue;
@@ -181,7 +200,6 @@ function sweepTable(values: Map<string, Kept>, surplus: number): number {
     values.delete(value.key);
     left--;
   }
-  return left;
 }
 
 /** LMDB bounds its keys: a long one (scope values, say) stands by its hash. */

@@ -43,6 +43,7 @@ export interface Tables {
   readonly notes: Table<Note>;
   readonly records: Table<LedgerRecord>;
   readonly lists: Table<ListPage>;
+  readonly whenSwept: Store['whenSwept'];
 }
 
 export function openTables(store: Store): Tables {
@@ -59,6 +60,7 @@ export function openTables(store: Store): Tables {
     notes: store.table(noteCodec),
     records: store.table(recordCodec),
     lists: store.table(listCodec),
+    whenSwept: store.whenSwept,
   };
 }
 

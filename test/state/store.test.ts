@@ -142,6 +142,22 @@ describe('a sweep', () => {
     expect(store.residentValues()).toBe(0);
   });
 
+  test('takes of each table its part, and says so to whoever remembers values', () => {
+    const shelf = openShelf();
+    const { store, table } = openTally(shelf.reader);
+    const other = store.table<Tally>({ ...tallyCodec, prefix: 'x' });
+    for (let i = 0; i < 90; i++) add(table, `t${i}`, i);
+    for (let i = 0; i < 10; i++) add(other, `x${i}`, i);
+    shelf.commit(store.capture());
+    let told = 0;
+    store.whenSwept(() => told++);
+    store.sweep(50);
+    expect(told).toBe(0);
+    store.sweep(50);
+    expect(told).toBe(1);
+    expect([[...table.resident()].length, [...other.resident()].length]).toEqual([45, 5]);
+  });
+
   test('tells whoever holds a value that it left', () => {
     const shelf = openShelf();
     const { store, table } = openTally(shelf.reader);
