@@ -22,8 +22,8 @@ import {
 
 /** Zeros left behind the last batch, so that a full segment's end is not a cut file's. */
 const END_BYTES = 4;
-/** Of making a segment: it recovers when there is room again. */
-const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+/** What keeps a segment from being made and is no want of room. */
+const NO_DESCRIPTOR: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE']);
 
 export interface OpenSegment {
   readonly file: SegmentFile;
@@ -111,7 +111,7 @@ export function openRotation(options: RotationOptions): Rotation {
         makeFailed = undefined;
       })
       .catch((error: unknown) => {
-        makeFailed = NO_ROOM.has(systemCode(error)) ? 'DISK_FULL' : 'OVERLOADED';
+        makeFailed = NO_DESCRIPTOR.has(systemCode(error)) ? 'OVERLOADED' : 'DISK_FULL';
         events.onTrouble('make the next segment', error);
         if (systemCode(error) === 'EIO' && error instanceof Error) events.onFatal(error);
       })

@@ -43,6 +43,8 @@ afterAll(async () => {
 test('one with a proved credential does when none without is left, one with a call never', async () => {
   const ended = running.core.metrics.connectionsEnded.grpc;
   const { grpcConnections: most } = limits;
+  /** On a slow machine a silent one may be ended for that first. */
+  const madeRoom = () => ended.evicted.value() + ended.slow.value();
   const busyAndOldest = await busy();
   const idle = await proved();
   const silent = await several(most - 2, () => opened('off'));
@@ -50,12 +52,12 @@ test('one with a proved credential does when none without is left, one with a ca
 
   const others = await several(most - 2, busy);
   expect(silent.filter(({ socket }) => !socket.destroyed)).toEqual([]);
-  expect(ended.evicted.value()).toBe(most - 2);
+  expect(madeRoom()).toBe(most - 2);
   expect(idle.socket.destroyed).toBe(false);
 
   others.push(await busy());
   await idle.ended;
-  expect(ended.evicted.value()).toBe(most - 1);
+  expect(madeRoom()).toBe(most - 1);
 
   const oneMore = await opened('off');
   await oneMore.ended;

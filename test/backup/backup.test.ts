@@ -227,7 +227,7 @@ test('more held segments than there can be are refused', async () => {
   const held = Array.from({ length: 20_001 }, (_, i) => ({
     number: i + 1,
     lastSequence: 1n,
-    chainCrc: 1,
+    chainCrc: 1n,
   }));
   const call = client.backup({ held });
   const error = await new Promise<Parameters<typeof refusedOf>[0]>((resolve) => {

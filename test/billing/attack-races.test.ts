@@ -68,7 +68,9 @@ describe('at the same moment', () => {
         () => own.invoice('DeleteDraftInvoice', { invoice_id }),
         () => own.invoice('GenerateInvoice', { ...NOVEMBER, finalize: false, force: true }),
       ]);
-      expect(done.filter((reply) => reply.invoice?.state === 'INVOICE_STATE_OPEN')).toHaveLength(1);
+      // Whether one of them or the deletion came first.
+      const open = done.filter((reply) => reply.invoice?.state === 'INVOICE_STATE_OPEN');
+      expect(open.length).toBeLessThanOrEqual(1);
       await own.closeAt('2026-12-01T02:00:00Z');
       expect(billedQuantities(await own.invoices())).toEqual({ tokens: 7 });
     }));

@@ -3,7 +3,7 @@
 
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, expect, onTestFinished, test } from 'vitest';
+import { beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { Outcome } from '../../generated/ts/tollgate/v1/usage_event.js';
 import { catalogueYaml, freePlan } from '../support/catalogue.js';
 import { cold, type Json } from '../support/cold.js';
@@ -72,7 +72,7 @@ test('a clock that jumps moves, loses, repeats and resets nothing', async () => 
     expect(await use(server, `${what}-0`)).toBe('DUPLICATE');
     expect(await use(server, 'after the start')).toBe('DENIED');
   }
-  expect(server.output()).toContain('"event":"clock_disagreement"');
+  await vi.waitFor(() => expect(server.output()).toContain('"event":"clock_disagreement"'), 10_000);
   await server.kill();
   server = await spawn();
   expect(await answers(server)).toEqual(before);

@@ -6,7 +6,7 @@
 // server only where the server and the good client got a processor when they wanted one, which Linux
 // counts; a round in which they had to wait for it says nothing, and is tried again. So is one that was
 // too slow: what else runs on the machine adds now and then, what the server does itself every time.
-// `make faults` runs this file alone, longer, and prints a table.
+// `make faults` runs this file alone, longer, without credentials too, and prints a table.
 
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -31,7 +31,9 @@ const absent = !existsSync('/proc/self/schedstat');
 
 const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));
 
-describe.skipIf(absent).each(['required', 'off'])('with auth %s', (auth) => {
+const AUTH = GIVEN === undefined ? ['required'] : ['required', 'off'];
+
+describe.skipIf(absent).each(AUTH)('with auth %s', (auth) => {
   const directory = temporaryDirectory();
   const rows: (readonly string[])[] = [];
   let server: ServerProcess;

@@ -140,14 +140,14 @@ describe('the calls about endpoints', () => {
 
   test('say what is not there', async () => {
     const endpoint_id = 'none';
-    const answers = [
-      call('GetWebhookEndpoint', { endpoint_id }),
-      call('DeleteWebhookEndpoint', { endpoint_id }),
-      call('RotateWebhookSecret', { endpoint_id }),
-      call('UpdateWebhookEndpoint', { endpoint: { endpoint_id, url: URL_OF_NOBODY } }),
-    ];
-    for (const answer of answers) {
-      expect(await refused(answer)).toMatchObject({
+    const refusals = await Promise.all([
+      refused(call('GetWebhookEndpoint', { endpoint_id })),
+      refused(call('DeleteWebhookEndpoint', { endpoint_id })),
+      refused(call('RotateWebhookSecret', { endpoint_id })),
+      refused(call('UpdateWebhookEndpoint', { endpoint: { endpoint_id, url: URL_OF_NOBODY } })),
+    ]);
+    for (const refusal of refusals) {
+      expect(refusal).toMatchObject({
         code: 'NOT_FOUND',
         reason: 'WEBHOOK_ENDPOINT_NOT_FOUND',
       });

@@ -87,7 +87,7 @@ async function keptOf(
   for (const { number, lastSequence, chainCrc } of snapshot.segments) {
     const copy = byNumber.get(number);
     if (copy === undefined || copy.lastSequence !== BigInt(lastSequence)) continue;
-    if (copy.chainCrc === chainCrc()) kept.add(number);
+    if (Number(copy.chainCrc) === chainCrc()) kept.add(number);
     if (steps.due()) await steps.turn();
   }
   return kept;

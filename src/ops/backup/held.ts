@@ -50,7 +50,7 @@ function heldSegment(directory: string, file: BackedUpFile): HeldSegment | undef
     const trailer = trailerOf(segmentFile(directory, file), realFiles);
     if (trailer === undefined) return undefined;
     const { lastSequence, lastCrc } = trailer;
-    return { number: file.segment, lastSequence: BigInt(lastSequence), chainCrc: lastCrc };
+    return { number: file.segment, lastSequence: BigInt(lastSequence), chainCrc: BigInt(lastCrc) };
   } catch (error) {
     if (error instanceof Failure) return undefined;
     throw error;

@@ -16,10 +16,10 @@ export interface HeldSegment {
   /** Sequence of the last entry in the copy. */
   lastSequence: bigint;
   /**
-   * CRC of the last batch in the copy, which is seeded by all batches before it: two journals
+   * CRC-32 of the last batch in the copy, which is seeded by all batches before it: two journals
    * have the same here only where they are the same up to there.
    */
-  chainCrc: number;
+  chainCrc: bigint;
 }
 
 /** What a backup is of, before its files. */
@@ -92,13 +92,13 @@ export interface BackupEnd {
 }
 
 function createBaseHeldSegment(): HeldSegment {
-  return { number: 0, lastSequence: 0n, chainCrc: 0 };
+  return { number: 0, lastSequence: 0n, chainCrc: 0n };
 }
 
 export const HeldSegment: MessageFns<HeldSegment> = {
   encode(message: HeldSegment, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.number !== 0) {
-      writer.uint32(8).uint32(message.number);
+      writer.uint32(8).int32(message.number);
     }
     if (message.lastSequence !== 0n) {
       if (BigInt.asUintN(64, message.lastSequence) !== message.lastSequence) {
@@ -106,8 +106,11 @@ export const HeldSegment: MessageFns<HeldSegment> = {
       }
       writer.uint32(16).uint64(message.lastSequence);
     }
-    if (message.chainCrc !== 0) {
-      writer.uint32(29).fixed32(message.chainCrc);
+    if (message.chainCrc !== 0n) {
+      if (BigInt.asUintN(64, message.chainCrc) !== message.chainCrc) {
+        throw new globalThis.Error("value provided for field message.chainCrc of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.chainCrc);
     }
     return writer;
   },
@@ -130,7 +133,7 @@ export const HeldSegment: MessageFns<HeldSegment> = {
               break;
             }
 
-            message.number = reader.uint32();
+            message.number = reader.int32();
             continue;
           }
           case 2: {
@@ -142,11 +145,11 @@ export const HeldSegment: MessageFns<HeldSegment> = {
             continue;
           }
           case 3: {
-            if (tag !== 29) {
+            if (tag !== 24) {
               break;
             }
 
-            message.chainCrc = reader.fixed32();
+            message.chainCrc = reader.uint64() as bigint;
             continue;
           }
         }
@@ -186,13 +189,13 @@ export const BackupHeader: MessageFns<BackupHeader> = {
       Timestamp.encode(message.journalCreateTime, writer.uint32(18).fork()).join();
     }
     if (message.incarnation !== 0) {
-      writer.uint32(24).uint32(message.incarnation);
+      writer.uint32(24).int32(message.incarnation);
     }
     for (const v of message.forks) {
       JournalFork.encode(v!, writer.uint32(34).fork()).join();
     }
     if (message.epoch !== 0) {
-      writer.uint32(40).uint32(message.epoch);
+      writer.uint32(40).int32(message.epoch);
     }
     if (message.sequence !== 0n) {
       if (BigInt.asUintN(64, message.sequence) !== message.sequence) {
@@ -206,7 +209,7 @@ export const BackupHeader: MessageFns<BackupHeader> = {
     if (message.keptSegments.length !== 0) {
       writer.uint32(66).fork();
       for (const v of message.keptSegments) {
-        writer.uint32(v);
+        writer.int32(v);
       }
       writer.join();
     }
@@ -256,7 +259,7 @@ export const BackupHeader: MessageFns<BackupHeader> = {
               break;
             }
 
-            message.incarnation = reader.uint32();
+            message.incarnation = reader.int32();
             continue;
           }
           case 4: {
@@ -272,7 +275,7 @@ export const BackupHeader: MessageFns<BackupHeader> = {
               break;
             }
 
-            message.epoch = reader.uint32();
+            message.epoch = reader.int32();
             continue;
           }
           case 6: {
@@ -293,7 +296,7 @@ export const BackupHeader: MessageFns<BackupHeader> = {
           }
           case 8: {
             if (tag === 64) {
-              message.keptSegments.push(reader.uint32());
+              message.keptSegments.push(reader.int32());
 
               continue;
             }
@@ -301,7 +304,7 @@ export const BackupHeader: MessageFns<BackupHeader> = {
             if (tag === 66) {
               const end2 = reader.uint32() + reader.pos;
               while (reader.pos < end2) {
-                message.keptSegments.push(reader.uint32());
+                message.keptSegments.push(reader.int32());
               }
 
               continue;
@@ -345,10 +348,10 @@ function createBaseJournalFork(): JournalFork {
 export const JournalFork: MessageFns<JournalFork> = {
   encode(message: JournalFork, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.incarnation !== 0) {
-      writer.uint32(8).uint32(message.incarnation);
+      writer.uint32(8).int32(message.incarnation);
     }
     if (message.parent !== 0) {
-      writer.uint32(16).uint32(message.parent);
+      writer.uint32(16).int32(message.parent);
     }
     if (message.forkSequence !== 0n) {
       if (BigInt.asUintN(64, message.forkSequence) !== message.forkSequence) {
@@ -380,7 +383,7 @@ export const JournalFork: MessageFns<JournalFork> = {
               break;
             }
 
-            message.incarnation = reader.uint32();
+            message.incarnation = reader.int32();
             continue;
           }
           case 2: {
@@ -388,7 +391,7 @@ export const JournalFork: MessageFns<JournalFork> = {
               break;
             }
 
-            message.parent = reader.uint32();
+            message.parent = reader.int32();
             continue;
           }
           case 3: {
@@ -427,7 +430,7 @@ function createBaseBackupFile(): BackupFile {
 export const BackupFile: MessageFns<BackupFile> = {
   encode(message: BackupFile, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.segment !== 0) {
-      writer.uint32(8).uint32(message.segment);
+      writer.uint32(8).int32(message.segment);
     }
     if (message.compressed !== false) {
       writer.uint32(16).bool(message.compressed);
@@ -459,7 +462,7 @@ export const BackupFile: MessageFns<BackupFile> = {
               break;
             }
 
-            message.segment = reader.uint32();
+            message.segment = reader.int32();
             continue;
           }
           case 2: {
