@@ -69,8 +69,16 @@ async function bench(): Promise<void> {
     if (await isRedisInstalled()) ways.push(await openRedisWay());
     else notes.push('SKIPPED: redis-server is not installed (Debian: redis-server).');
     const binaries = findPostgres();
-    if (binaries !== undefined) ways.push(await openPostgresWay(binaries));
-    else notes.push('SKIPPED: PostgreSQL is not installed (Debian: postgresql).');
+    if (binaries === undefined) {
+      notes.push('SKIPPED: PostgreSQL is not installed (Debian: postgresql).');
+    } else {
+      try {
+        ways.push(await openPostgresWay(binaries));
+      } catch (error) {
+        // As root it runs as another user, to whom a folder above may be closed.
+        notes.push(`SKIPPED: PostgreSQL does not start; try --directory: ${String(error)}`);
+      }
+    }
     for (const way of ways) await way.run(64, seconds);
     for (let round = 1; round <= rounds; round++) await runRound(ways, round);
     report(ways, median(sync.sampleUs(100)), notes);
