@@ -125,14 +125,16 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     bucket: number,
     labelSet: number,
   ): CellPointer {
-    if (pointer?.page.live && pointer.bucket === bucket) {
+    if (
+      pointer?.page.live &&
+      pointer.bucket === bucket &&
+      pageOf(pointer.labelSet) === pageOf(labelSet)
+    ) {
       const { page } = pointer;
-      if (pointer.labelSet === labelSet || pageOf(pointer.labelSet) === pageOf(labelSet)) {
-        page.used = true;
-        tables.pages.touch(page);
-        if (pointer.labelSet === labelSet) return pointer;
-        return { bucket, labelSet, page, cell: cellOf(page, labelSet) };
-      }
+      page.used = true;
+      tables.pages.touch(page);
+      if (pointer.labelSet === labelSet) return pointer;
+      return { bucket, labelSet, page, cell: cellOf(page, labelSet) };
     }
     const startMs = bucket * BUCKET_MS[kind];
     const key = keys.page(of.organisation.number, meter, kind, startMs, pageOf(labelSet));
