@@ -152,8 +152,6 @@ export const limits = {
   // State.
   checkpointIntervalMs: 5 * SECOND_MS,
   checkpointEntries: 200_000,
-  /** LMDB keeps the memory of the largest transaction that there was. */
-  checkpointValues: 50_000,
   sliceMs: 1,
   /** Clean values kept in memory; beyond it the ones not used lately are read again from LMDB. */
   residentValues: 100_000,

@@ -290,7 +290,7 @@ function startPumps(
   machine: Machine,
 ): readonly Pump[] {
   const { config, log } = options;
-  const { journal, store, indexes, checkpoints, saveIdentity } = state;
+  const { journal, indexes, checkpoints, saveIdentity } = state;
   const { clock, metrics } = core;
   const onError = (name: string, error: unknown) => {
     if (error instanceof Failure && setAside(config.dataDir, error)) options.onFatal(error);
@@ -312,7 +312,7 @@ function startPumps(
     pump(
       'checkpoint',
       Math.min(intervalMs, 500),
-      checkpointTurn({ checkpoints, store, journal, metrics, clock, intervalMs, saveIdentity }),
+      checkpointTurn({ checkpoints, journal, metrics, clock, intervalMs, saveIdentity }),
     ),
     pump('index', 200, async () => {
       await indexes.tend();

@@ -4,12 +4,10 @@ import type { Clock } from '../base/clock.js';
 import type { Journal } from '../journal/journal.js';
 import { limits } from '../limits.js';
 import type { Checkpoints } from '../state/checkpoint.js';
-import type { Store } from '../state/store.js';
 import type { Metrics } from '../telemetry/metrics.js';
 
 export interface CheckpointPumpOptions {
   readonly checkpoints: Checkpoints;
-  readonly store: Pick<Store, 'dirtyValues'>;
   readonly journal: Journal;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -19,7 +17,7 @@ export interface CheckpointPumpOptions {
 
 /** One turn; called more often than the interval, it looks whether one is due. */
 export function checkpointTurn(options: CheckpointPumpOptions): () => Promise<void> {
-  const { checkpoints, store, journal, metrics, clock, intervalMs } = options;
+  const { checkpoints, journal, metrics, clock, intervalMs } = options;
   let lastMs = clock.monotonicMs();
   return async () => {
     const behind = journal.lastSequence() - checkpoints.applied();
@@ -28,9 +26,7 @@ export function checkpointTurn(options: CheckpointPumpOptions): () => Promise<vo
       checkpoints.tidy();
       return;
     }
-    const much =
-      behind >= limits.checkpointEntries || store.dirtyValues() >= limits.checkpointValues;
-    if (nowMs - lastMs < intervalMs && !much) return;
+    if (nowMs - lastMs < intervalMs && behind < limits.checkpointEntries) return;
     lastMs = nowMs;
     const { values } = await checkpoints.run();
     metrics.checkpointValues.add(values);

@@ -85,7 +85,6 @@ export async function openSimCore(options: SimCoreOptions): Promise<SimCore> {
   while (state.journal.refusal('ordinary') !== undefined) await setImmediate();
   const { journal, rotation, checkpoints, saveIdentity, indexes } = state;
   const checkpoint = checkpointTurn({
-    store: state.store,
     checkpoints,
     journal,
     metrics,
