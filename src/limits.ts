@@ -24,6 +24,8 @@ export const limits = {
   messageElements: 100_000,
   /** Calls that are decided before any of them is answered. */
   turnCalls: 256,
+  /** Entries after which a turn goes to the disk, which works while the next one is decided. */
+  turnEntries: 100,
   /** Of the lines of an invoice in one reply, which clients refuse beyond `messageBytes`. */
   replyLinesBytes: 2 * 1024 * 1024,
   /** gRPC in C and Java refuses more than 8 KiB of metadata by default. */
@@ -154,7 +156,13 @@ export const limits = {
   checkpointEntries: 200_000,
   sliceMs: 1,
   /** Clean values kept in memory; beyond it the ones not used lately are read again from LMDB. */
-  residentValues: 100_000,
+  residentValues: 50_000,
+  /** What an idle process may hold beyond what its last collection left. */
+  garbageBytes: 32 * 1024 * 1024,
+  /** Share of the time in which the event loop runs, below which a process is idle. */
+  idleUtilization: 0.02,
+  idleTurnMs: 5 * SECOND_MS,
+  idleTurns: 3,
   /** Full segments that may wait to be compressed while the event loop is busy … */
   segmentsUncompressed: 8,
   /** … which it is above this part of the time. */

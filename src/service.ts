@@ -46,6 +46,7 @@ import { hostPort, type OpsServer, openOpsServer } from './ops/ops-server.js';
 import { openSystemStatus, type WatchedStatus } from './ops/system-status.js';
 import { checkpointTurn } from './pumps/checkpoint.js';
 import { closeInvoicesTurn } from './pumps/close-invoices.js';
+import { collectGarbageTurn } from './pumps/collect-garbage.js';
 import { expireReservations } from './pumps/expire-reservations.js';
 import { startNotifying } from './pumps/notify.js';
 import { pruneIdsTurn } from './pumps/prune-ids.js';
@@ -128,10 +129,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     status.watch({ state, machine, pumps, config, filesystem: filesystem.warning });
     const opened = state;
     closers.push(() => closeState(log, core, opened, pumps, phase));
-    const access = await openAccess(core, {
-      ...config,
-      onTrouble: sources.onKeys,
-    });
+    const access = await openAccess(core, { ...config, onTrouble: sources.onKeys });
     closers.push(() => access.close());
     const edge = edgeOf(options, core, metrics, access);
     closers.push(() => drain(config, log, listeners, edge, phase));
@@ -323,6 +321,7 @@ function startPumps(
     pump('denials', MINUTE_MS, () => summariseDenials(core)),
     pump('access', 1000, () => writeAccessDenials(core, 'due')),
     pump('machine', 1000, machine.turn),
+    pump('garbage', limits.idleTurnMs, collectGarbageTurn()),
     ...startNotifying({
       core,
       uuid: state.identity.uuid,

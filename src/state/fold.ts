@@ -6,7 +6,7 @@ import { assert, present, unreachable } from '../base/assert.js';
 import type { Clock } from '../base/clock.js';
 import { DAY_MS, type EpochMs, type Sequence } from '../base/units.js';
 import type { SpendCorrectionRecord } from '../domain/invoicing/spend.js';
-import { intervalAt, UTC } from '../domain/metering/calendar.js';
+import { rememberingInterval } from '../domain/metering/calendar.js';
 import { addEvent, type Cell, emptyCell } from '../domain/metering/cell.js';
 import type { CorrectionRecord } from '../domain/metering/correction.js';
 import type { CatalogueDocument } from '../domain/plans/document.js';
@@ -84,6 +84,7 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
   const catalogues = openCatalogueState(tables, records);
   const organisationCount = tables.notes.get(keys.organisations);
   let organisations = organisationCount?.version ?? 0;
+  const monthAt = rememberingInterval('MONTH');
 
   /** The id of the entry's label set; new ones are counted in the month of the event. */
   function labelSetToUse(
@@ -93,7 +94,7 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     found: LabelSet | undefined,
   ): number {
     const { series } = at;
-    const monthMs = monthOf(entry.eventTimeMs, series.monthMs);
+    const monthMs = monthAt(entry.eventTimeMs).startMs;
     if (found !== undefined && found.monthMs >= monthMs) return found.id;
     const text = labelText(entry.rollup);
     const { number } = of.organisation;
@@ -113,7 +114,10 @@ export function openFold(store: Store, indexes: Indexes, clock: Clock): Fold {
     const id = series.labelSets++;
     const { meter, rollup: labels } = entry;
     tables.labelSets.add({ key: keys.labelSet(number, meter, text), ...kept(), id, monthMs });
-    tables.labelNames.add({ key: keys.labelName(number, meter, id), ...kept(), labels });
+    // Without a name a set has no labels.
+    if (labels.length > 0) {
+      tables.labelNames.add({ key: keys.labelName(number, meter, id), ...kept(), labels });
+    }
     return id;
   }
 
@@ -389,10 +393,4 @@ function cellOf(page: Page, id: number): Cell {
   const cell = emptyCell();
   page.cells.set(id, cell);
   return cell;
-}
-
-/** Start of the UTC month of an event; `guessMs` saves the calendar where it is right. */
-function monthOf(eventTimeMs: EpochMs, guessMs: EpochMs): EpochMs {
-  if (eventTimeMs >= guessMs && eventTimeMs < guessMs + 28 * DAY_MS) return guessMs;
-  return intervalAt('MONTH', eventTimeMs, UTC).startMs;
 }

@@ -169,7 +169,10 @@ export function openStore(reader: Reader): Store {
             values.push(encode(value));
             value.epoch = 0;
           }
-          return position === list.length;
+          if (position < list.length) return false;
+          // None is left to encode before it changes: the list belongs to the caller alone.
+          captured = [];
+          return true;
         },
       };
     },

@@ -26,7 +26,7 @@ export async function measureFull(options: StoredOptions): Promise<MeasuredRow[]
     const afterLoad = residentBytes(server.pid);
     progress(`${stored.events} events stored, ${Math.round(stored.eventsPerSecond)}/s`);
     await settle(server);
-    await wait(sizes.idleSeconds * 1000);
+    await wait(sizes.restSeconds * 1000);
     const atRest = residentBytes(server.pid);
     const disk = diskBytes(server.dataDirectory) / (await recordedEvents(server));
     const ratios = await measureThroughput(options, server);

@@ -25,6 +25,9 @@ export interface Sizes {
   /** Calls a second while checkpoints are written, and for how long. */
   readonly openRate: number;
   readonly openSeconds: number;
+  /** Until nothing of the last calls is under way. */
+  readonly restSeconds: number;
+  /** Without any call, until an idle process has given back what it does not use. */
   readonly idleSeconds: number;
   /** `rough`: too little is stored for what is promised of much, so those rows are not judged. */
   readonly verdicts: 'judged' | 'rough';

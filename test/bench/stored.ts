@@ -29,7 +29,8 @@ const FULL = {
     warmupCalls: 60_000,
     openRate: 2000,
     openSeconds: 15,
-    idleSeconds: 5,
+    restSeconds: 5,
+    idleSeconds: 90,
     verdicts: 'judged',
   },
 } as const;
@@ -45,6 +46,7 @@ const SMOKE = {
     warmupCalls: 3000,
     openRate: 500,
     openSeconds: 4,
+    restSeconds: 0.5,
     idleSeconds: 0.5,
     verdicts: 'rough',
   },

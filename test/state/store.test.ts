@@ -1,8 +1,10 @@
 // Memory over LMDB: values are captured at one moment and written out while they go on changing;
 // what was not used lately leaves memory and comes back as it was.
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { processMemory } from '../../src/pumps/collect-garbage.js';
 import { type Codec, type Kept, kept } from '../../src/state/kept.js';
 import {
   type Capture,
@@ -231,4 +233,18 @@ test('what is read once does not stay in memory, and is as fresh as what does', 
   add(table, 'ta', 5);
   expect(table.peek('ta')?.count).toBe(6);
   expect(store.residentValues()).toBe(1);
+});
+
+test('what a capture has encoded leaves memory with it', async () => {
+  const { store, table } = openTally(openShelf().reader);
+  add(table, 'ta', 1);
+  const encoded = (() => {
+    const capture = store.capture();
+    while (!capture.step());
+    return new WeakRef(capture.values[0] as object);
+  })();
+  // What a WeakRef was made for lives until the turn ends.
+  await nextTurn();
+  processMemory().collect();
+  expect(encoded.deref()).toBeUndefined();
 });
