@@ -5,9 +5,12 @@ import { expect, test } from 'vitest';
 import { openTurn, type Turn } from '../../src/grpc/turn.js';
 import { limits } from '../../src/limits.js';
 
-function openTold(): { readonly turn: Turn; readonly told: string[] } {
+/** `entriesPerCall`: what a decision appends. */
+function openTold(entriesPerCall = 0): { readonly turn: Turn; readonly told: string[] } {
   const told: string[] = [];
-  return { told, turn: openTurn({ submit: () => told.push('submit') }) };
+  const lastSequence = () =>
+    told.filter((line) => line.startsWith('decide')).length * entriesPerCall;
+  return { told, turn: openTurn({ lastSequence, submit: () => told.push('submit') }) };
 }
 
 function add({ turn, told }: ReturnType<typeof openTold>, name: string): void {
@@ -49,4 +52,28 @@ test('a turn has a bound, and what is beyond it comes in the next ones, in order
   expect(decided).toEqual([...Array(count).keys(), 'new'].map((name) => `decide ${name}`));
   expect(one.told.filter((line) => line === 'submit')).toHaveLength(3);
   expect(one.told.indexOf('submit')).toBe(limits.turnCalls);
+});
+
+test('a turn ends where it has appended much, so that the disk works while the rest is decided', async () => {
+  const one = openTold(limits.turnEntries / 2);
+  for (const name of ['a', 'b', 'c']) add(one, name);
+  await nextTurn();
+  expect(one.told).toEqual(['decide a', 'decide b', 'submit', 'answer a', 'answer b']);
+  await nextTurn();
+  expect(one.told.slice(5)).toEqual(['decide c', 'submit', 'answer c']);
+});
+
+test('what comes while a full turn is decided goes behind what is left of it', async () => {
+  const one = openTold(limits.turnEntries);
+  one.turn.add({
+    decide: () => {
+      one.told.push('decide a');
+      add(one, 'later');
+    },
+    answer: () => one.told.push('answer a'),
+  });
+  add(one, 'b');
+  for (let i = 0; i < 3; i++) await nextTurn();
+  const decided = one.told.filter((line) => line.startsWith('decide'));
+  expect(decided).toEqual(['decide a', 'decide b', 'decide later']);
 });

@@ -6,7 +6,7 @@
 import { assert } from '../../base/assert.js';
 import { Failure } from '../../base/failure.js';
 import type { Pace } from './pace.js';
-import { compareWords, type RecordShape } from './records.js';
+import { compareWords, copyWords, type RecordShape } from './records.js';
 
 /** Four words of hash, fingerprint, sequence (two words). */
 export const ID_RECORD: RecordShape = { words: 7, keyWords: 4 };
@@ -62,7 +62,7 @@ export function createIdTable(capacity: number): IdTable {
         size++;
         assert(size < slots, 'the id table has a free slot');
       }
-      words.set(record, at);
+      copyWords(record, 0, words, at, width);
     },
     async sorted(pace) {
       const offsets = new Uint32Array(size);

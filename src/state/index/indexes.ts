@@ -34,6 +34,7 @@ import { mergeable } from './merge-policy.js';
 import { openPace, type Pace } from './pace.js';
 import {
   type Cursor,
+  copyWords,
   cursorOver,
   getNumber,
   mergeCursors,
@@ -256,7 +257,7 @@ export function openIndexes(options: IndexesOptions): Indexes {
     findId,
     addId(key, fingerprint, sequence, atMs) {
       freezeIfFull(atMs);
-      record.set(key);
+      copyWords(key, 0, record, 0, ID_RECORD.keyWords);
       record[4] = fingerprint;
       putNumber(record, 5, sequence);
       tail.ids.put(record);

@@ -9,7 +9,7 @@ import { assert } from '../../base/assert.js';
 import { Failure } from '../../base/failure.js';
 import { addToBloom, createBloom, mayHold } from './bloom.js';
 import type { Pace } from './pace.js';
-import { type Cursor, compareWords, type RecordShape } from './records.js';
+import { type Cursor, compareWords, copyWords, type RecordShape } from './records.js';
 
 const BLOCK_BYTES = 4096;
 const BLOCK_WORDS = BLOCK_BYTES / 4;
@@ -103,7 +103,7 @@ function createBlockWriter(fd: number, shape: RecordShape, bloomKeys: number) {
     if (inBlock === 0) {
       for (let i = 0; i < shape.keyWords; i++) fences.push(previous[i] as number);
     }
-    buffer.set(previous, at);
+    copyWords(previous, 0, buffer, at, shape.words);
     if (bloomKeys > 0) addToBloom(bloom, previous, 0);
     records++;
     if (++inBlock === perBlock) closeBlock();
@@ -112,7 +112,7 @@ function createBlockWriter(fd: number, shape: RecordShape, bloomKeys: number) {
   return {
     put(words: Uint32Array, at: number) {
       if (held && compareWords(previous, 0, words, at, shape.keyWords) !== 0) emit();
-      for (let i = 0; i < shape.words; i++) previous[i] = words[at + i] as number;
+      copyWords(words, at, previous, 0, shape.words);
       held = true;
     },
     finish() {
