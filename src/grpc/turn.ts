@@ -3,8 +3,9 @@
 // processor's caches full of the other (measured: 0.7 of the Records, 0.8 of the checks).
 //
 // Invariants: calls are decided in the order in which they came, in the turn in which they came
-// unless those are too many or append too much; what they appended goes to the disk before the first is answered, so
-// that the disk works while replies are encoded. Cost: one object a call, one immediate a turn.
+// unless those are too many or append too much; what they appended goes to the disk before the
+// first is answered, so that the disk works while replies are encoded. Cost: one object a call, one
+// immediate a turn.
 
 import type { Journal } from '../journal/journal.js';
 import { limits } from '../limits.js';
