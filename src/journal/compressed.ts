@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { crc32, deflateRaw, inflateRaw, inflateRawSync, type ZlibOptions } from 'node:zlib';
 import { Failure } from '../base/failure.js';
 import type { FileHandle, Files } from './files.js';
-import type { SegmentSource } from './segment.js';
+import { type SegmentSource, syncAsync } from './segment.js';
 
 const MAGIC = 0x315a4754; // "TGZ1"
 const BLOCK_BYTES = 128 * 1024;
@@ -32,8 +32,8 @@ const REST_MS = 2;
 const WHOLE = { chunkSize: BLOCK_BYTES };
 
 /**
- * Writes `<path>z` from the sealed segment at `path`, checks it, then removes the plain file.
- * Returns the bytes that this saved.
+ * Writes `<path>z` from the sealed segment at `path` and checks it; the plain file is still there,
+ * for whoever reads it. Returns the bytes that its removal saves.
  */
 export async function compressSegment(
   path: string,
@@ -47,22 +47,20 @@ export async function compressSegment(
     const target = files.open(temporary, 'create');
     try {
       await writeCompressed(plain, target);
-      target.syncSync();
+      await syncAsync(target);
     } finally {
       target.close();
     }
     await compareWithPlain(plain, temporary, files);
   } catch (error) {
     // On a full disk it would keep the room that the next try needs.
-    if (files.exists(temporary)) files.unlink(temporary);
+    if (files.exists(temporary)) await files.remove(temporary);
     throw error;
   } finally {
     plain.close();
   }
   files.rename(temporary, `${path}z`);
-  files.syncDirectory(directory);
-  files.unlink(path);
-  files.syncDirectory(directory);
+  await files.syncDirectory(directory);
   const handle = files.open(`${path}z`, 'read');
   try {
     return plainBytes - handle.bytes();

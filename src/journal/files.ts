@@ -4,10 +4,10 @@
 import {
   closeSync,
   existsSync,
+  fdatasync,
   fdatasyncSync,
   constants as fsConstants,
   fstatSync,
-  fsyncSync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -19,7 +19,7 @@ import {
   write,
   writeSync,
 } from 'node:fs';
-import { statfs } from 'node:fs/promises';
+import { open, rm, statfs } from 'node:fs/promises';
 import { Failure } from '../base/failure.js';
 
 /** read: existing, read only. create: new, read and write. synced: existing, O_DSYNC. */
@@ -42,6 +42,8 @@ export interface FileHandle {
     position: number,
     done: (error: Error | undefined, bytes: number) => void,
   ) => void;
+  /** Off the main thread: the disk may take long over much that was written. */
+  readonly sync: (done: (error: Error | undefined) => void) => void;
   readonly syncSync: () => void;
   readonly bytes: () => number;
   readonly truncateSync: (bytes: number) => void;
@@ -55,8 +57,10 @@ export interface Files {
   readonly makeDirectory: (directory: string) => void;
   readonly rename: (from: string, to: string) => void;
   readonly unlink: (path: string) => void;
+  /** The same off the main thread: the file system takes long over a large file. */
+  readonly remove: (path: string) => Promise<void>;
   /** Makes creations, renames and removals in a directory durable. */
-  readonly syncDirectory: (directory: string) => void;
+  readonly syncDirectory: (directory: string) => Promise<void>;
   readonly freeBytes: (directory: string) => Promise<number>;
 }
 
@@ -75,12 +79,13 @@ export const realFiles: Files = {
   },
   rename: (from, to) => renameSync(from, to),
   unlink: (path) => unlinkSync(path),
-  syncDirectory(directory) {
-    const fd = openSync(directory, fsConstants.O_RDONLY);
+  remove: (path) => rm(path),
+  async syncDirectory(directory) {
+    const handle = await open(directory);
     try {
-      fsyncSync(fd);
+      await handle.sync();
     } finally {
-      closeSync(fd);
+      await handle.close();
     }
   },
   async freeBytes(directory) {
@@ -109,6 +114,7 @@ function openHandle(path: string, mode: OpenMode): FileHandle {
         done(error ?? undefined, bytes);
       });
     },
+    sync: (done) => fdatasync(fd, (error) => done(error ?? undefined)),
     syncSync: () => fdatasyncSync(fd),
     bytes: () => fstatSync(fd).size,
     truncateSync: (bytes) => ftruncateSync(fd, bytes),

@@ -90,7 +90,7 @@ export async function openJournal(options: OpenOptions, replay: Replay): Promise
   const scan = step.value;
   checkReached(found, scan, segmentsDirectory);
   settleEnd(segmentsDirectory, files, scan);
-  sealUnsealed(scan, segmentsDirectory, files, library);
+  await sealUnsealed(scan, segmentsDirectory, files, library);
 
   let identity: Identity = {
     ...found,
@@ -248,16 +248,16 @@ function checkReached(identity: Identity, scan: ScanResult, segmentsDirectory: s
   );
 }
 
-function sealUnsealed(
+async function sealUnsealed(
   scan: ScanResult,
   segmentsDirectory: string,
   files: Files,
   library: Library,
-): void {
+): Promise<void> {
   for (const { number, place } of scan.unsealed) {
     const handle = files.open(join(segmentsDirectory, segmentName(number)), 'synced');
     try {
-      sealHandle(handle, {
+      await sealHandle(handle, {
         lastSequence: place.sequence,
         lastCrc: place.crc,
         endOffset: place.offset,

@@ -17,7 +17,9 @@ import {
   makeSegment,
   SEGMENT_HEADER_BYTES,
   segmentName,
+  syncAsync,
   type Trailer,
+  writeAsync,
 } from './segment.js';
 
 /** Zeros left behind the last batch, so that a full segment's end is not a cut file's. */
@@ -95,6 +97,7 @@ export function openRotation(options: RotationOptions): Rotation {
   let closed = false;
   let retryFlush: (() => void) | undefined;
   const toCompress: SegmentFile[] = [...options.sealed];
+  let sealing = Promise.resolve();
   let compressing: Promise<void> | undefined;
 
   /** Of the open file: the setting may have changed since it was made. */
@@ -138,12 +141,14 @@ export function openRotation(options: RotationOptions): Rotation {
     };
     events.onRotated(current.file.number);
     prepare();
-    setImmediate(() => seal(old, trailer));
+    sealing = sealing.then(() => seal(old, trailer));
   }
 
-  function seal(old: OpenSegment, trailer: Trailer): void {
+  async function seal(old: OpenSegment, trailer: Trailer): Promise<void> {
     try {
-      bytes -= old.handle.bytes() - sealHandle(old.handle, trailer);
+      const before = old.handle.bytes();
+      const sealed = await sealHandle(old.handle, trailer);
+      bytes -= before - sealed;
       toCompress.push(old.file);
     } catch (error) {
       events.onTrouble('seal a segment', error);
@@ -158,10 +163,12 @@ export function openRotation(options: RotationOptions): Rotation {
     const waits = toCompress.length <= limits.segmentsUncompressed;
     if (busy && waits && bytes + 2 * segmentBytes <= options.journalBytesMax) return;
     compressing = compressSegment(file.path, directory, files)
-      .then((savedBytes) => {
+      .then(async (savedBytes) => {
         toCompress.shift();
-        bytes -= savedBytes;
         library.replace({ ...file, path: `${file.path}z`, compressed: true });
+        await files.remove(file.path);
+        await files.syncDirectory(directory);
+        bytes -= savedBytes;
         compressing = undefined;
         compressNext();
       })
@@ -222,6 +229,7 @@ export function openRotation(options: RotationOptions): Rotation {
     async close() {
       closed = true;
       await making;
+      await sealing;
       await compressing;
       current.handle.close();
       next?.handle.close();
@@ -240,10 +248,10 @@ function openSegment(file: SegmentFile, files: Files): OpenSegment {
 }
 
 /** Writes the trailer and cuts the file behind it; returns the sealed length. */
-export function sealHandle(handle: FileHandle, trailer: Trailer): number {
+export async function sealHandle(handle: FileHandle, trailer: Trailer): Promise<number> {
   const bytes = encodeTrailer(trailer);
-  handle.writeSync(bytes, trailer.endOffset);
+  await writeAsync(handle, bytes, bytes.length, trailer.endOffset);
   handle.truncateSync(trailer.endOffset + bytes.length);
-  handle.syncSync();
+  await syncAsync(handle);
   return trailer.endOffset + bytes.length;
 }

@@ -92,8 +92,11 @@ describe('a disk without room for the next segment', () => {
     await new Promise(setImmediate);
     expect(opened.journal.refusal('ordinary')).toBe('DISK_FULL');
     state.full = false;
-    opened.rotation.tend();
-    await until(() => opened.journal.refusal('ordinary') === undefined);
+    // The try under way may still be clearing up.
+    await until(() => {
+      opened.rotation.tend();
+      return opened.journal.refusal('ordinary') === undefined;
+    });
     for (let i = 1; i <= 40; i++) {
       await until(() => opened.journal.refusal('ordinary') === undefined);
       await opened.write(note(4000, entries + i));
@@ -126,8 +129,10 @@ describe('a disk without room for the next segment', () => {
     expect(replied).toBe(false);
     expect(decodeEntry(started.journal.read(sequence).body)).toEqual(note(40_000, 3));
     state.full = false;
-    started.rotation.tend();
-    await until(() => replied);
+    await until(() => {
+      started.rotation.tend();
+      return replied;
+    });
     expect(started.fatal).toEqual([]);
     await started.journal.close();
   });

@@ -102,8 +102,8 @@ test('a segment that is sealed and compressed after it was taken is read all the
 
 test('a segment that could not be sealed is in it as it is, and the copy is a whole journal', async () => {
   const files = interceptFiles({
-    before({ name, path, position }) {
-      const seals = name === 'writeSync' && path.endsWith('00000001.seg') && position !== 0;
+    before({ name, path }) {
+      const seals = name === 'truncateSync' && path.endsWith('00000001.seg');
       if (seals) throw systemError('ENOSPC', path);
     },
   });
@@ -112,7 +112,7 @@ test('a segment that could not be sealed is in it as it is, and the copy is a wh
   const snapshot = opened.snapshot();
   const copy = await copyOf(snapshot);
   snapshot.close();
-  expect(opened.trouble.join()).toContain('seal a segment');
+  await until(() => opened.trouble.join().includes('seal a segment'));
   const { end } = scanAll(copy);
   expect([end.place.sequence, end.unsealed.map(({ number }) => number)]).toEqual([10, [1]]);
   await opened.journal.close();

@@ -7,10 +7,12 @@ export interface FileCall {
   readonly name:
     | 'open'
     | 'writeSync'
+    | 'sync'
     | 'syncSync'
     | 'truncateSync'
     | 'rename'
     | 'unlink'
+    | 'remove'
     | 'syncDirectory'
     | 'freeBytes';
   readonly path: string;
@@ -57,9 +59,13 @@ export function interceptFiles(interceptor: Interceptor, files: Files = realFile
       before({ name: 'unlink', path });
       files.unlink(path);
     },
-    syncDirectory(directory) {
+    async remove(path) {
+      before({ name: 'remove', path });
+      await files.remove(path);
+    },
+    async syncDirectory(directory) {
       before({ name: 'syncDirectory', path: directory });
-      files.syncDirectory(directory);
+      await files.syncDirectory(directory);
     },
     async freeBytes(directory) {
       return interceptor.freeBytes?.() ?? files.freeBytes(directory);
@@ -93,6 +99,15 @@ function interceptHandle(
     writeSync(buffer, position) {
       before({ name: 'writeSync', path, mode, position, bytes: Buffer.from(buffer) });
       handle.writeSync(buffer, position);
+    },
+    sync(done) {
+      try {
+        before({ name: 'sync', path, mode });
+      } catch (error) {
+        setImmediate(() => done(error as Error));
+        return;
+      }
+      handle.sync(done);
     },
     syncSync() {
       before({ name: 'syncSync', path, mode });

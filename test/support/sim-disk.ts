@@ -145,7 +145,10 @@ function diskOf(names: Names): SimDisk {
       setVisible(basename(path), undefined);
       moment('unlink');
     },
-    syncDirectory() {
+    async remove(path) {
+      files.unlink(path);
+    },
+    async syncDirectory() {
       for (const { name, inode } of names.unsynced) setName(names.stable, name, inode);
       names.unsynced = [];
       moment('sync of the directory');
@@ -287,6 +290,11 @@ function handleOf(inode: Inode, isSynced: boolean, faults: Faults): FileHandle {
     inode.stable = written(inode.stable, write);
   }
 
+  function settleAny(each: Write | number): void {
+    inode.stable =
+      typeof each === 'number' ? withLength(inode.stable, each) : written(inode.stable, each);
+  }
+
   const hasNoRoom = (end: number) => faults.isFull() && end > inode.cached.length;
 
   function forget(write: Write): void {
@@ -325,6 +333,17 @@ function handleOf(inode: Inode, isSynced: boolean, faults: Faults): FileHandle {
     read(buffer, position, done) {
       setImmediate(() => {
         done(undefined, inode.cached.copy(buffer, 0, position, position + buffer.length));
+      });
+    },
+    sync(done) {
+      const covered = [...inode.unsynced];
+      moment('begin of a sync');
+      const broken = isBroken('sync');
+      faults.end(() => {
+        inode.unsynced = inode.unsynced.filter((each) => !covered.includes(each));
+        if (!broken) for (const each of covered) settleAny(each);
+        moment('end of a sync');
+        done(broken ? systemError('EIO') : undefined);
       });
     },
     syncSync() {

@@ -128,7 +128,7 @@ async function backUp({ target, directory }: Order, io: CommandIo): Promise<Repo
     const { identity, takenMs } = received;
     const files = assemble(received.kept, held, received.files);
     const manifest = { identity, takenMs, files };
-    realFiles.syncDirectory(filesDirectory(directory));
+    await realFiles.syncDirectory(filesDirectory(directory));
     await writeManifest(directory, manifest);
     sweep(directory, manifest);
     return reportOf(directory, manifest, received.files);

@@ -132,18 +132,18 @@ async function write(
     writeFileSync(join(directory, MARK), '');
     rmSync(target, { recursive: true, force: true });
     realFiles.makeDirectory(target);
-    realFiles.syncDirectory(directory);
+    await realFiles.syncDirectory(directory);
     const progress = openProgress(io.stderr, 'files written');
     files.forEach((file, i) => {
       copy(from, file, target);
       progress.update(i + 1, files.length, identity.lastSequence);
     });
     progress.end();
-    realFiles.syncDirectory(target);
+    await realFiles.syncDirectory(target);
     const restored = newIncarnation(identity, identity.lastSequence, systemClock.wallMs());
     await writeIdentity(directory, restored);
     rmSync(join(directory, MARK));
-    realFiles.syncDirectory(directory);
+    await realFiles.syncDirectory(directory);
   } finally {
     await lock.release();
   }

@@ -148,7 +148,7 @@ async function apply(directory: string, found: Inspection): Promise<void> {
   }
   const quarantine = join(directory, 'quarantine', new Date().toISOString().replaceAll(':', '-'));
   mkdirSync(quarantine, { recursive: true, mode: 0o750 });
-  if (damage !== undefined) cut(directory, found, damage, quarantine);
+  if (damage !== undefined) await cut(directory, found, damage, quarantine);
   const forkSequence = damage?.place.sequence ?? found.lastSequence;
   await writeIdentity(directory, newIncarnation(identity, forkSequence, Date.now()));
   const state = stateDirectory(directory);
@@ -157,12 +157,12 @@ async function apply(directory: string, found: Inspection): Promise<void> {
 }
 
 /** The damaged segment is written anew up to the damage, zeros behind; the old one is kept. */
-function cut(
+async function cut(
   directory: string,
   found: Inspection,
   damage: JournalDamaged,
   quarantine: string,
-): void {
+): Promise<void> {
   const damaged = found.segments.filter(({ number }) => number >= damage.segment);
   const [first] = damaged;
   const kept = damage.offset > SEGMENT_HEADER_BYTES && first !== undefined;
@@ -177,7 +177,7 @@ function cut(
   handle.syncSync();
   handle.close();
   realFiles.rename(`${path}.tmp`, path);
-  realFiles.syncDirectory(journalDirectory(directory));
+  await realFiles.syncDirectory(journalDirectory(directory));
 }
 
 function readGood(segment: SegmentFile, end: number): Buffer {
