@@ -83,6 +83,9 @@ faults: build ## Run the fault tests: 200 kills, power losses, full disks, hosti
 	TOLLGATE_KILLS=$${TOLLGATE_KILLS:-200} \
 	TOLLGATE_SIM_SECONDS=$${TOLLGATE_SIM_SECONDS:-120} \
 	TOLLGATE_POWER_LOSSES=$${TOLLGATE_POWER_LOSSES:-10} \
+	TOLLGATE_STREAM_KILLS=$${TOLLGATE_STREAM_KILLS:-20} \
+	TOLLGATE_LMDB_PAGES=$${TOLLGATE_LMDB_PAGES:-4} \
+	TOLLGATE_MODEL_RUNS=$${TOLLGATE_MODEL_RUNS:-300} \
 	  $(BIN)/vitest run --reporter=verbose test/faults --exclude test/faults/hostile.test.ts $(ARGS)
 	TOLLGATE_HOSTILE_SECONDS=$${TOLLGATE_HOSTILE_SECONDS:-2} \
 	  $(BIN)/vitest run --reporter=verbose test/faults/hostile.test.ts $(ARGS)

@@ -129,7 +129,7 @@ test.each([
         return history(acts, ['--invoice-grace', grace]);
       }),
       seconds === undefined
-        ? { numRuns: 5, seed: 1 }
+        ? { numRuns: 2, seed: 1 }
         : { numRuns: 1_000_000, interruptAfterTimeLimit: Number(seconds) * 1000 },
     );
   },

@@ -5,7 +5,7 @@ import { spawnServer } from '../support/server-process.js';
 import { temporaryDirectory } from '../support/service.js';
 
 /** 200 with `make faults`. */
-const CYCLES = Number(process.env['TOLLGATE_KILLS'] ?? 20);
+const CYCLES = Number(process.env['TOLLGATE_KILLS'] ?? 6);
 const TIMEOUT_MS = 60_000 + CYCLES * 6000;
 
 test(

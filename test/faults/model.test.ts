@@ -18,7 +18,7 @@ import {
   twice,
 } from '../support/simulation.js';
 
-const RUNS = Number(process.env['TOLLGATE_MODEL_RUNS'] ?? 100);
+const RUNS = Number(process.env['TOLLGATE_MODEL_RUNS'] ?? 50);
 const COMMANDS_MAX = 40;
 
 const EVERY: Readonly<Record<string, (simulation: Simulation) => Promise<void>>> = {

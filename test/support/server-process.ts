@@ -101,6 +101,8 @@ function launch(directory: string, options: SpawnOptions) {
       TOLLGATE_OPS_LISTEN: '127.0.0.1:0',
       TOLLGATE_HTTP_LISTEN: '127.0.0.1:0',
       TOLLGATE_LOG_FORMAT: 'json',
+      // Two files of zeros at each start, as small as they may be.
+      TOLLGATE_JOURNAL_SEGMENT_BYTES: '16MiB',
       // Unless a test is about it.
       TOLLGATE_AUTH: 'off',
       ...options.env,
