@@ -2,6 +2,8 @@
 
 import { messageOf } from './base/failure.js';
 import type { Config } from './config.js';
+import { connectionsMax, descriptorsMax } from './grpc/descriptors.js';
+import { limits } from './limits.js';
 import { exitCodeOf, troubleOf } from './ops/cli/trouble.js';
 import { openService } from './service.js';
 import { type Log, openLog } from './telemetry/log.js';
@@ -18,6 +20,7 @@ export async function runServe(config: Config): Promise<number> {
     onFatal(reason instanceof Error ? reason : new Error(messageOf(reason)));
   });
   const stop = signalled(log);
+  warnOfFewDescriptors(log);
   const service = await openService({ config, log, onFatal }).catch((error: unknown) => {
     // For people the line on standard error is enough.
     if (config.logFormat === 'json') {
@@ -29,6 +32,14 @@ export async function runServe(config: Config): Promise<number> {
   await service.close();
   log.flush();
   return 0;
+}
+
+function warnOfFewDescriptors(log: Log): void {
+  const descriptors = descriptorsMax();
+  const connections = connectionsMax(limits.grpcConnections, descriptors);
+  if (connections === limits.grpcConnections) return;
+  const hint = 'of gRPC and of HTTP each; a higher limit of open files (ulimit -Hn) allows more';
+  log.warn('few_descriptors', { descriptors, connections, hint });
 }
 
 function signalled(log: Log): Promise<NodeJS.Signals> {

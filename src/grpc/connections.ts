@@ -9,6 +9,7 @@ import { systemCode } from '../base/failure.js';
 import { SECOND_MS } from '../base/units.js';
 import { limits } from '../limits.js';
 import type { Metrics } from '../telemetry/metrics.js';
+import { connectionsMax } from './descriptors.js';
 import { type OpenStreams, replaceStreamTable } from './harden.js';
 import { openSlowRequests, type SlowRequests } from './slow-requests.js';
 
@@ -37,6 +38,7 @@ export function watchConnections(
   metrics: Pick<Metrics, 'connectionsEnded' | 'requestsRefused'>,
 ): Connections {
   const ended = metrics.connectionsEnded.grpc;
+  const most = connectionsMax(limits.grpcConnections);
   /** Oldest first. */
   const open = new Set<Connection>();
   const bySession = new WeakMap<ServerHttp2Session, Connection>();
@@ -51,7 +53,7 @@ export function watchConnections(
   }
 
   function admit(socket: Socket): void {
-    if (open.size >= limits.grpcConnections) {
+    if (open.size >= most) {
       if (!makeRoom()) {
         ended.no_room.add();
         socket.destroy();

@@ -6,6 +6,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { isSamePeer } from '../grpc/connections.js';
+import { connectionsMax } from '../grpc/descriptors.js';
 import { limits } from '../limits.js';
 import type { Metrics } from '../telemetry/metrics.js';
 
@@ -36,6 +37,7 @@ interface Connection {
 export function openConnections(ended: Metrics['connectionsEnded']['http']): Connections {
   const open = new Set<Connection>();
   const bySocket = new WeakMap<Socket, Connection>();
+  const most = connectionsMax(limits.httpConnections);
   let turn = 0;
   return {
     watch(server) {
@@ -84,7 +86,7 @@ export function openConnections(ended: Metrics['connectionsEnded']['http']): Con
   };
 
   function admit(socket: Socket): void {
-    if (open.size >= limits.httpConnections) {
+    if (open.size >= most) {
       if (!makeRoom()) {
         ended.no_room.add();
         socket.destroy();

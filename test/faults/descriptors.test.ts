@@ -7,6 +7,8 @@ import { connect, type Socket } from 'node:net';
 import { credentials } from '@grpc/grpc-js';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { MeteringServiceClient } from '../../generated/ts/tollgate/v1/metering_service.js';
+import { connectionsMax } from '../../src/grpc/descriptors.js';
+import { limits } from '../../src/limits.js';
 import { ensureBuilt } from '../support/fault-build.js';
 import { countKnown, recordLarge } from '../support/large-events.js';
 import { record, total } from '../support/load.js';
@@ -18,6 +20,8 @@ import { temporaryDirectory } from '../support/service.js';
 /** That the server may open beyond those that it has when it serves. */
 const MORE_FILES = 30;
 const SOCKETS = 100;
+/** Of a server from its start. */
+const FEW_FILES = 640;
 const ORG = 'acme';
 const env = { TOLLGATE_JOURNAL_SEGMENT_BYTES: '16MiB', TOLLGATE_CHECKPOINT_INTERVAL_MS: '200' };
 const unable = unableTo('prlimit', 'prlimit', '--nofile=100:', 'true');
@@ -58,6 +62,36 @@ test.skipIf(unable !== '')(
   120_000,
 );
 
+test.skipIf(unable !== '')(
+  'a server that may open few files lets a crowd take only so many of them',
+  async () => {
+    const directory = temporaryDirectory();
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const few = ['prlimit', `--nofile=${FEW_FILES}:${FEW_FILES}`];
+    const server = await spawnServer(directory, { env, within: few });
+    onTestFinished(() => server.kill());
+    const most = connectionsMax(limits.grpcConnections, FEW_FILES);
+    const told = server.output().split('\n');
+    const line = told.find((text) => text.includes('"few_descriptors"')) ?? '{}';
+    expect(JSON.parse(line)).toMatchObject({ descriptors: FEW_FILES, connections: most });
+
+    for (const address of [server.address, server.http]) await crowd(address, most + 100, most);
+    const known = new Set<string>();
+    for (let n = 0; n < 20; n++) {
+      for (const id of await recordLarge(server, ORG, `large-${n}`)) known.add(id);
+    }
+    expect(await countKnown(server, ORG, [...known])).toBe(known.size);
+  },
+  120_000,
+);
+
+/** Connects so often; resolves when no more than `most` of them are open. */
+async function crowd(address: string, count: number, most: number): Promise<void> {
+  const sockets = connectTo(address, count);
+  const open = () => sockets.filter(({ closed }) => !closed).length;
+  await expect.poll(open, { timeout: 10_000 }).toBeLessThanOrEqual(most);
+}
+
 /** Only now: loading the program opens many at a time. */
 function limitFiles({ pid }: ServerProcess): void {
   const files = readdirSync(`/proc/${pid}/fd`).length + MORE_FILES;
@@ -66,12 +100,17 @@ function limitFiles({ pid }: ServerProcess): void {
 
 /** Until the server has shed those for which it has no file. */
 async function takeAll(server: ServerProcess): Promise<readonly Socket[]> {
-  const [host = '', port = ''] = server.address.split(':');
-  let shed = 0;
-  const sockets = Array.from({ length: SOCKETS }, () => {
+  const sockets = connectTo(server.address, SOCKETS);
+  const shed = () => sockets.filter(({ closed }) => closed).length;
+  await expect.poll(shed, { timeout: 10_000 }).toBeGreaterThan(SOCKETS - 2 * MORE_FILES);
+  return sockets;
+}
+
+function connectTo(address: string, count: number): readonly Socket[] {
+  const [host = '', port = ''] = address.split(':');
+  const sockets = Array.from({ length: count }, () => {
     const socket = connect(Number(port), host);
     socket.on('error', () => undefined);
-    socket.on('close', () => shed++);
     // Without it an end that the server sends is not seen.
     socket.resume();
     return socket;
@@ -79,7 +118,6 @@ async function takeAll(server: ServerProcess): Promise<readonly Socket[]> {
   onTestFinished(() => {
     for (const socket of sockets) socket.destroy();
   });
-  await expect.poll(() => shed, { timeout: 10_000 }).toBeGreaterThan(SOCKETS - 2 * MORE_FILES);
   return sockets;
 }
 
