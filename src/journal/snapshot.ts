@@ -4,7 +4,7 @@
 // that is open stays readable when it is unlinked. The segment that is written is copied up to the
 // boundary and sealed in the copy, so that every file of a copy is a whole segment.
 
-import { setImmediate } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
 import { Failure, messageOf, systemCode } from '../base/failure.js';
 import type { Sequence } from '../base/units.js';
 import type { FileHandle, Files } from './files.js';
@@ -13,6 +13,10 @@ import type { Journal } from './journal.js';
 import type { Library, Volume } from './library.js';
 import { type SegmentFile, trailerOf } from './recover.js';
 import { encodeTrailer, readTrailer } from './segment.js';
+
+/** A full segment is sealed within milliseconds. One that could not be is copied as it is. */
+const SEAL_WAITS = 100;
+const SEAL_WAIT_MS = 10;
 
 export interface Snapshot {
   /** `lastSequence` is where the snapshot ends. */
@@ -92,10 +96,11 @@ function fullSegment(volume: Volume, lastSequence: Sequence, files: Files): Snap
     },
     async open() {
       let { handle, compressed } = openNow(volume, files);
-      if (!compressed && readTrailer(handle) === undefined) {
-        // It was full a moment ago: it is sealed in the turn of the event loop after that.
+      for (let waits = 0; waits < SEAL_WAITS; waits++) {
+        if (compressed || readTrailer(handle) !== undefined) break;
+        // It was full a moment ago, and the disk is at its seal.
         handle.close();
-        await setImmediate();
+        await setTimeout(SEAL_WAIT_MS);
         ({ handle, compressed } = openNow(volume, files));
       }
       const read = (buffer: Buffer, position: number) => readAll(handle, number, buffer, position);
@@ -104,7 +109,7 @@ function fullSegment(volume: Volume, lastSequence: Sequence, files: Files): Snap
   };
 }
 
-/** The compressed file takes the plain one's place a moment before the library knows. */
+/** The plain file goes when the compressed one is there: who listed it before finds that one. */
 function openNow({ file }: Volume, files: Files) {
   try {
     return { handle: files.open(file.path, 'read'), compressed: file.compressed };

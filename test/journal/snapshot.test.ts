@@ -7,7 +7,7 @@ import { realFiles } from '../../src/journal/files.js';
 import { writeIdentity } from '../../src/journal/identity.js';
 import { segmentName } from '../../src/journal/segment.js';
 import type { Snapshot, SnapshotSegment } from '../../src/journal/snapshot.js';
-import { heldFiles, interceptFiles, systemError } from '../support/fault-files.js';
+import { type AsyncWrite, heldFiles, interceptFiles, systemError } from '../support/fault-files.js';
 import {
   journalFolder,
   note,
@@ -97,6 +97,29 @@ test('a segment that is sealed and compressed after it was taken is read all the
     taken.length - 1,
   );
   expect(scanAll(copy).end.place.sequence).toBe(20);
+  await opened.journal.close();
+});
+
+test('a segment whose seal is on its way to the disk is waited for', async () => {
+  let isFull = false;
+  let sealing: AsyncWrite | undefined;
+  const files = interceptFiles({
+    write(each) {
+      const second = each.path.endsWith(segmentName(2)) && each.mode === 'synced';
+      isFull ||= second;
+      if (isFull && each.path.endsWith(segmentName(1))) sealing = each;
+      else each.land();
+    },
+  });
+  const opened = await openTestJournal({ directory: journalFolder(), files });
+  await write(opened, 1, 10);
+  await until(() => sealing !== undefined);
+  const snapshot = opened.snapshot();
+  const copying = copyOf(snapshot);
+  setTimeout(() => sealing?.land(), 50);
+  const { end } = scanAll(await copying);
+  snapshot.close();
+  expect([end.place.sequence, end.unsealed]).toEqual([10, []]);
   await opened.journal.close();
 });
 
