@@ -94,8 +94,8 @@ export async function makeSegment(options: MakeOptions): Promise<void> {
   const handle = files.open(temporary, 'create');
   try {
     for (let at = 0; at < bytes; at += ZERO_SLICE.length) {
+      if (at > 0) await syncAsync(handle);
       await writeAsync(handle, ZERO_SLICE, Math.min(ZERO_SLICE.length, bytes - at), at);
-      await syncAsync(handle);
     }
     const header = segmentHeader(number, uuid);
     await writeAsync(handle, header, header.length, 0);

@@ -1,6 +1,7 @@
 // An organisation's usage as server-sent events: complete, in order, and only for those who may.
 
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Config } from '../../src/config.js';
 import { limits } from '../../src/limits.js';
 import { createTestClock, type TestClock } from '../support/clock.js';
 import { cold, time } from '../support/cold.js';
@@ -11,15 +12,18 @@ import { ask, event } from '../support/requests.js';
 import { type Running, start } from '../support/service.js';
 import { type Watching, watch } from '../support/watching.js';
 
-async function service(flags: readonly string[] = []) {
+async function service(flags: readonly string[] = [], change: Partial<Config> = {}) {
   const clock: TestClock = createTestClock('2026-11-20T12:00:00Z');
-  const running = await start({ clock, flags });
+  const running = await start({ clock, flags, change });
   onTestFinished(async () => {
     await running.stop();
     expect(running.fatal).toEqual([]);
   });
   return { running, clock };
 }
+
+/** Much is recorded at once: it need not wait for the next journal file. */
+const LARGE = { segmentBytes: limits.segmentBytes };
 
 async function use(running: Running, eventId: string, orgId = 'acme'): Promise<bigint> {
   const given = {
@@ -144,7 +148,7 @@ describe('who watches', () => {
   });
 
   test('is told a batch that is more than may wait, as fast as it reads', async () => {
-    const { running } = await service();
+    const { running } = await service([], LARGE);
     const watching = await watch(running);
     await useMuch(running, 0, 800);
     await useMuch(running, 800, 10);
@@ -152,7 +156,7 @@ describe('who watches', () => {
   });
 
   test('and reads too slowly is cut off, and misses nothing when it comes again', async () => {
-    const { running } = await service();
+    const { running } = await service([], LARGE);
     const slow = await watch(running);
     slow.pause();
     let sent = 0;

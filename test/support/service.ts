@@ -18,6 +18,8 @@ import { openLog } from '../../src/telemetry/log.js';
 import { refuseSecrets } from './no-secrets.js';
 
 const contract = readContract();
+/** Room for the largest commands of the tests without waiting for the next file. */
+const SEGMENT_BYTES = 4 * 1024 * 1024;
 
 export interface StartOptions {
   /** YAML, with or without `server:`; undefined: the example catalogue. */
@@ -111,7 +113,7 @@ function configFor(directory: string, options: StartOptions): Config {
   const readFile = () => options.yaml ?? '';
   const loaded = loadConfig({ argv: flags, env: {}, readFile });
   if ('problems' in loaded) throw new Error(JSON.stringify(loaded.problems, null, 2));
-  return { ...loaded.config, segmentBytes: 1024 * 1024, ...options.change };
+  return { ...loaded.config, segmentBytes: SEGMENT_BYTES, ...options.change };
 }
 
 type Definition = typeof MeteringServiceService;
