@@ -284,7 +284,7 @@ async function resume(
     await makeSegment({ files, directory, number, uuid: identity.uuid, bytes: segmentBytes });
   }
   const segments = listSegments(directory, files);
-  return openRotation({
+  const rotation = openRotation({
     directory,
     files,
     uuid: identity.uuid,
@@ -298,6 +298,9 @@ async function resume(
     bytes: bytesOf(segments, files),
     events: options.events,
   });
+  // A nearly full segment would refuse the first calls until the next one is made.
+  if (rotation.refusal('ordinary', 0) === 'OVERLOADED') await rotation.settled();
+  return rotation;
 }
 
 function bytesOf(segments: readonly SegmentFile[], files: Files): number {

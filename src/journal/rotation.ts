@@ -80,6 +80,8 @@ export interface Rotation {
   readonly setBusy: (busy: boolean) => void;
   /** Tries again what failed before. */
   readonly tend: () => void;
+  /** Resolves when no segment is being made. */
+  readonly settled: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -225,6 +227,9 @@ export function openRotation(options: RotationOptions): Rotation {
     tend() {
       prepare();
       compressNext();
+    },
+    async settled() {
+      await making;
     },
     async close() {
       closed = true;

@@ -125,7 +125,10 @@ describe('a disk without room for the next segment', () => {
     started.journal.whenSynced(sequence, () => {
       replied = true;
     });
-    await until(() => started.trouble.length > 1);
+    await until(() => {
+      started.rotation.tend();
+      return started.trouble.length > 1;
+    });
     expect(replied).toBe(false);
     expect(decodeEntry(started.journal.read(sequence).body)).toEqual(note(40_000, 3));
     state.full = false;
