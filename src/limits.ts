@@ -171,6 +171,8 @@ export const limits = {
   indexTailIds: 131_072,
   /** Runs of one size class within a day before they are merged. */
   runsPerMerge: 8,
+  /** Days whose runs become one when all of them are over; their ids are dropped together. */
+  daysPerRun: 8,
   /** Full tails that wait to be written out; beyond it new work is refused, OVERLOADED. */
   indexTailsFrozen: 8,
 

@@ -1,5 +1,5 @@
-// Index days beyond the id retention go, whole, at most one per monotonic hour and none while the
-// clocks disagree: a jump of the wall clock must not forget an id.
+// Runs of ids whose days are all beyond the id retention go, at most one day or eight per monotonic
+// hour and none while the clocks disagree: a jump of the wall clock must not forget an id.
 
 import type { Clock } from '../base/clock.js';
 import { DAY_MS, type DurationMs, HOUR_MS } from '../base/units.js';
@@ -20,6 +20,6 @@ export function pruneIdsTurn(options: PruneOptions): () => Promise<void> {
     const nowMs = clock.monotonicMs();
     if (nowMs < nextMs || Math.abs(options.disagreementMs()) > limits.clockDisagreementMs) return;
     nextMs = nowMs + HOUR_MS;
-    await indexes.dropDayBefore(indexes.newestDay() - Math.ceil(retentionMs / DAY_MS));
+    await indexes.dropOldestBefore(indexes.newestDay() - Math.ceil(retentionMs / DAY_MS));
   };
 }

@@ -253,6 +253,28 @@ describe('runs of a day', () => {
     indexes.close();
   });
 
+  test('become one with those of the seven days beside it when all eight are over', async () => {
+    const indexes = openAt(journalFolder());
+    const first = TODAY - (TODAY % limits.daysPerRun);
+    const days = 4 * limits.daysPerRun;
+    const runs: number[] = [];
+    for (let day = 0; day <= days; day++) {
+      add(indexes, day * 20 + 1, day * 20 + 20, first + day);
+      await indexes.tend();
+      runs.push(indexes.runs('ids'));
+    }
+    // A run of today, one for each day over in its eight, one for each eight that are over.
+    const expected = Array.from(
+      { length: days + 1 },
+      (_, day) => Math.floor(day / limits.daysPerRun) + (day % limits.daysPerRun) + 1,
+    );
+    expect(runs).toEqual(expected);
+    expect(indexes.runs('events')).toBe(runs.at(-1));
+    expect(missing(indexes, (days + 1) * 20)).toEqual([]);
+    expect(listed(indexes)).toEqual(countdown((days + 1) * 20));
+    indexes.close();
+  });
+
   test('stay few however many there are', async () => {
     const indexes = openAt(journalFolder());
     let most = 0;
@@ -283,17 +305,17 @@ describe('a day that is dropped', () => {
   test('goes whole, the oldest first, and stays gone', async () => {
     const directory = journalFolder();
     const indexes = openAt(directory);
-    add(indexes, 1, 20, TODAY - 70);
+    add(indexes, 1, 20, TODAY - 75);
     add(indexes, 21, 40, TODAY - 65);
     add(indexes, 41, 60, TODAY);
     await indexes.tend();
     const files = readdirSync(directory).length;
-    expect(await indexes.dropDayBefore(TODAY - 80)).toBe(false);
-    expect(await indexes.dropDayBefore(TODAY - 62)).toBe(true);
+    expect(await indexes.dropOldestBefore(TODAY - 80)).toBe(false);
+    expect(await indexes.dropOldestBefore(TODAY - 62)).toBe(true);
     expect(missing(indexes, 60)).toEqual(countdown(20));
-    expect(await indexes.dropDayBefore(TODAY - 62)).toBe(true);
+    expect(await indexes.dropOldestBefore(TODAY - 62)).toBe(true);
     expect(missing(indexes, 60)).toEqual(countdown(40));
-    expect(await indexes.dropDayBefore(TODAY - 62)).toBe(false);
+    expect(await indexes.dropOldestBefore(TODAY - 62)).toBe(false);
     expect(readdirSync(directory).length).toBeLessThan(files);
     indexes.close();
     const again = openAt(directory);
@@ -302,10 +324,25 @@ describe('a day that is dropped', () => {
     again.close();
   });
 
+  test('goes with the days that share its run, once the newest of them may go', async () => {
+    const indexes = openAt(journalFolder());
+    const first = TODAY - (TODAY % limits.daysPerRun) - limits.daysPerRun;
+    const last = first + limits.daysPerRun - 1;
+    add(indexes, 1, 20, first);
+    add(indexes, 21, 40, last);
+    add(indexes, 41, 60, TODAY);
+    await indexes.tend();
+    expect(await indexes.dropOldestBefore(last)).toBe(false);
+    expect(missing(indexes, 60)).toEqual([]);
+    expect(await indexes.dropOldestBefore(last + 1)).toBe(true);
+    expect(missing(indexes, 60)).toEqual(countdown(40));
+    indexes.close();
+  });
+
   test('does not take today, nor what is in no run yet', async () => {
     const indexes = openAt(journalFolder());
     add(indexes, 1, 10);
-    expect(await indexes.dropDayBefore(TODAY + 5)).toBe(false);
+    expect(await indexes.dropOldestBefore(TODAY + 5)).toBe(false);
     expect(missing(indexes, 10)).toEqual([]);
     expect(indexes.newestDay()).toBe(TODAY);
     indexes.close();

@@ -1,10 +1,11 @@
 // The two random-key indexes beside LMDB: event and reservation ids → sequence, and (organisation,
 // event time, sequence) for reading events in order. Each is an open tail in memory, tails frozen
-// while they are written out, and sorted runs by UTC day. Chosen by measurement at 50 M ids: see
-// src/ARCHITECTURE.md. All of it is rebuilt from the journal where it is missing or wrong.
+// while they are written out, and sorted runs of whole UTC days or a part of the newest. Chosen by
+// measurement at 50 M ids: see src/ARCHITECTURE.md. All of it is rebuilt from the journal where it
+// is missing or wrong.
 //
 // Invariants: a run is listed only when its entries are durable, else a lost event's retry would
-// be a DUPLICATE; an id is found in tail, frozen tails and runs, newest first; a day goes whole.
+// be a DUPLICATE; an id is found in tail, frozen tails and runs, newest first; days go whole.
 
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -75,10 +76,11 @@ export interface Indexes {
   /** Writes out frozen tails and merges runs, in slices; one call at a time. */
   readonly tend: () => Promise<void>;
   /**
-   * Drops the oldest day of ids if it lies before `day`; returns whether there was one. Events stay
-   * as long as the journal does: what is read one by one has no other index.
+   * Drops the oldest ids, whole runs of them, if all days in those lie before `day`; returns
+   * whether there were any. Events stay as long as the journal does: what is read one by one has no
+   * other index.
    */
-  readonly dropDayBefore: (day: number) => Promise<boolean>;
+  readonly dropOldestBefore: (day: number) => Promise<boolean>;
   /** UTC day of the newest entry. */
   readonly newestDay: () => number;
   readonly runs: (name: IndexName) => number;
@@ -289,7 +291,7 @@ export function openIndexes(options: IndexesOptions): Indexes {
         }
       }
     },
-    async dropDayBefore(day) {
+    async dropOldestBefore(day) {
       const oldest = Math.min(...runs.ids.map(({ meta }) => meta.day));
       if (oldest >= day) return false;
       const gone = runs.ids.filter(({ meta }) => meta.day === oldest);
