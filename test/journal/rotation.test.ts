@@ -2,7 +2,7 @@
 // are found wherever they are.
 
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { decodeEntry } from '../../src/journal/entry-codec.js';
 import { realFiles } from '../../src/journal/files.js';
@@ -102,6 +102,24 @@ describe('a full segment', () => {
     expect(seen.slice(0, 2)).toEqual(['rename 00000001.segz', 'remove 00000001.seg']);
     expect(names(directory).filter((name) => name.endsWith('.segz'))).toHaveLength(sealed);
     expect(names(directory).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+
+  test('makes nobody wait for the disk: only what is compressed is written beside the calls', async () => {
+    let serving = false;
+    const waited: string[] = [];
+    const files = interceptFiles({
+      before({ name, path }) {
+        if (!serving || !['syncSync', 'unlink', 'writeSync'].includes(name)) return;
+        waited.push(`${name} ${basename(path).replace(/^\d+/, '')}`);
+      },
+    });
+    const directory = journalFolder();
+    const opened = await openTestJournal({ directory, files });
+    serving = true;
+    for (const [index, bytes] of SIZES.entries()) await opened.write(note(bytes, index + 1));
+    await until(() => opened.rotated.every((n) => existsSync(`${segmentPath(directory, n - 1)}z`)));
+    await opened.journal.close();
+    expect(new Set(waited)).toEqual(new Set(['writeSync .segz.tmp']));
   });
 
   test('that cannot be compressed now stays as it is and is tried again', async () => {
