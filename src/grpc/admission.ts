@@ -9,6 +9,7 @@
 import {
   constants,
   type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
@@ -51,6 +52,21 @@ interface Arrival {
   readonly rawHeaders: readonly string[];
   readonly session: ServerHttp2Session | undefined;
 }
+
+/**
+ * grpc-js unpacks all that comes at once, each up to the bound on a message: 10 KB can be 4 MiB,
+ * and many of them took 300 MiB in a second. What is metered is small: nothing is lost without it.
+ * One answer for all, because whoever sends one sends many.
+ */
+const COMPRESSED = trailersOf(
+  toServiceError(
+    new Refusal(
+      'UNIMPLEMENTED',
+      'COMPRESSED',
+      'requests may not be compressed: grpc-encoding must be identity',
+    ),
+  ),
+);
 
 type Serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
@@ -95,7 +111,7 @@ export function admitCalls(server: Server, options: AdmissionOptions): void {
       if (encoding !== 'identity') {
         refused.compressed.add();
         target?.recorder.done(status.UNIMPLEMENTED, 0);
-        answerRefused(stream, toServiceError(compressed(encoding)));
+        answerRefused(stream, COMPRESSED);
       } else if (target !== undefined) admit(target, stream, headers, rawHeaders, serve);
       else if (free.includes(path)) serve(stream, headers);
       else serveOpen(serve, stream, headers);
@@ -159,17 +175,23 @@ export function admitCalls(server: Server, options: AdmissionOptions): void {
     noteDenied(edge, method, error, { session: undefined, source, orgId: '' });
     const answer = errorReply(edge, method, error);
     recorder.done(answer.code, 0);
-    answerRefused(stream, answer);
+    answerRefused(stream, trailersOf(answer));
   }
 }
 
-function answerRefused(
-  stream: ServerHttp2Stream,
-  { code, details, metadata }: Pick<ServiceError, 'code' | 'details' | 'metadata'>,
-): void {
+function answerRefused(stream: ServerHttp2Stream, trailers: OutgoingHttpHeaders): void {
   if (stream.destroyed) return;
   stream.once('error', () => {});
-  const trailers = {
+  stream.respond(trailers, { endStream: true });
+  stream.close(constants.NGHTTP2_NO_ERROR);
+}
+
+function trailersOf({
+  code,
+  details,
+  metadata,
+}: Pick<ServiceError, 'code' | 'details' | 'metadata'>): OutgoingHttpHeaders {
+  return {
     ':status': constants.HTTP_STATUS_OK,
     'content-type': 'application/grpc+proto',
     'grpc-accept-encoding': 'identity',
@@ -177,17 +199,6 @@ function answerRefused(
     'grpc-message': encodeURI(details),
     ...metadata.toHttp2Headers(),
   };
-  stream.respond(trailers, { endStream: true });
-  stream.close(constants.NGHTTP2_NO_ERROR);
-}
-
-/**
- * grpc-js unpacks all that comes at once, each up to the bound on a message: 10 KB can be 4 MiB,
- * and many of them took 300 MiB in a second. What is metered is small: nothing is lost without it.
- */
-function compressed(encoding: string | string[]): Refusal {
-  const text = `requests may not be compressed: grpc-encoding is ${encoding}, must be identity`;
-  return new Refusal('UNIMPLEMENTED', 'COMPRESSED', text);
 }
 
 function gatedPaths({ edge, rpcs }: AdmissionOptions): ReadonlyMap<string, Gated> {
