@@ -23,7 +23,7 @@ export function checkpointTurn(options: CheckpointPumpOptions): () => Promise<vo
     const behind = journal.lastSequence() - checkpoints.applied();
     const nowMs = clock.monotonicMs();
     if (behind === 0) {
-      checkpoints.tidy();
+      await checkpoints.tidy();
       return;
     }
     if (nowMs - lastMs < intervalMs && behind < limits.checkpointEntries) return;

@@ -18,7 +18,7 @@ export interface Checkpoints {
   /** One at a time. A failed one is tried again with the same values. */
   readonly run: () => Promise<Checkpointed>;
   /** While nothing is to be stored: what reading has brought into memory leaves it again. */
-  readonly tidy: () => void;
+  readonly tidy: () => Promise<void>;
   /** Every entry up to here is in LMDB. */
   readonly applied: () => Sequence;
 }
@@ -53,11 +53,15 @@ export function openCheckpoints(options: CheckpointOptions): Checkpoints {
       await stateFile.commit(capture.values, { uuid, incarnation, sequence, crc }, pace);
       pending = undefined;
       applied = sequence;
-      store.sweep(limits.residentValues);
+      await sweep(store, pace);
       return { values: capture.values.length, sequence };
     },
-    tidy() {
-      if (pending === undefined) store.sweep(limits.residentValues);
+    async tidy() {
+      if (pending === undefined)
+        await sweep(
+          store,
+          openPace(clock, () => limits.sliceMs),
+        );
     },
     applied: () => applied,
   };
@@ -65,6 +69,12 @@ export function openCheckpoints(options: CheckpointOptions): Checkpoints {
 
 export async function encodeAll(capture: Capture, pace: Pace): Promise<void> {
   while (!capture.step()) {
+    if (pace.due()) await pace.turn();
+  }
+}
+
+export async function sweep(store: Store, pace: Pace): Promise<void> {
+  for (const _ of store.sweep(limits.residentValues)) {
     if (pace.due()) await pace.turn();
   }
 }

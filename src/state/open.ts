@@ -13,7 +13,7 @@ import { type OpenedJournal, type OpenOptions, openJournal } from '../journal/op
 import type { BatchView } from '../journal/scan.js';
 import { limits } from '../limits.js';
 import { checkState } from './check-state.js';
-import { type Checkpoints, encodeAll, openCheckpoints } from './checkpoint.js';
+import { type Checkpoints, encodeAll, openCheckpoints, sweep } from './checkpoint.js';
 import { type Fold, openFold } from './fold.js';
 import { type Indexes, openIndexes } from './index/indexes.js';
 import { openPace } from './index/pace.js';
@@ -202,7 +202,7 @@ function startReplay(opening: Opening, identity: Identity, clock: Clock): Replay
       const { uuid, incarnation } = identity;
       await stateFile.commit(capture.values, { uuid, incarnation, ...last }, pace);
       applied = last.sequence;
-      store.sweep(limits.residentValues);
+      await sweep(store, pace);
     }
     play(batch);
   }

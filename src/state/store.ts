@@ -48,9 +48,9 @@ export interface Store {
   readonly capture: () => Capture;
   /**
    * Lets clean values that were not used since the last sweep leave memory, above `keep`; of each
-   * table its part of them, the oldest first.
+   * table its part of them, the oldest first. It yields where it may rest: by then some have left.
    */
-  readonly sweep: (keep: number) => void;
+  readonly sweep: (keep: number) => Generator<void>;
   /** Runs `act` after values left memory: whoever remembers any lets go of them. */
   readonly whenSwept: (act: () => void) => void;
 }
@@ -176,14 +176,15 @@ export function openStore(reader: Reader): Store {
         },
       };
     },
-    sweep(keep) {
+    *sweep(keep) {
       const resident = residentValues();
       const surplus = resident - keep;
       if (surplus <= 0) return;
+      let left = 0;
       for (const { values } of tables.values()) {
-        sweepTable(values, Math.ceil((surplus * values.size) / resident));
+        left += yield* sweepTable(values, Math.ceil((surplus * values.size) / resident));
       }
-      if (residentValues() < resident) for (const act of swept) act();
+      if (left > 0) for (const act of swept) act();
     },
     whenSwept(act) {
       swept.push(act);
@@ -191,18 +192,24 @@ export function openStore(reader: Reader): Store {
   };
 }
 
-function sweepTable(values: Map<string, Kept>, surplus: number): void {
-  let left = surplus;
+/** Returns how many left. */
+function* sweepTable(values: Map<string, Kept>, surplus: number): Generator<void, number> {
+  let left = 0;
+  let met = 0;
+  // What comes meanwhile stands at the end: without a bound a growing table would have none.
+  const before = values.size;
   for (const value of values.values()) {
-    if (left <= 0) return;
+    if (left === surplus || met === before) break;
+    if (++met % VALUES_PER_STEP === 0) yield;
     if (value.used || value.epoch !== 0) {
       value.used = false;
       continue;
     }
     value.live = false;
     values.delete(value.key);
-    left--;
+    left++;
   }
+  return left;
 }
 
 /** LMDB bounds its keys: a long one (scope values, say) stands by its hash. */

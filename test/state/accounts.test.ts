@@ -31,11 +31,11 @@ function openSome(orgIds: readonly string[]) {
 test('an account that is used stays, one that is not goes with its values and is found again', () => {
   const { store, accounts } = openSome(['used', 'idle']);
   const [used, idle] = ['used', 'idle'].map((orgId) => accounts.account(orgId));
-  store.sweep(0);
+  for (const _ of store.sweep(0));
   const again = accounts.account('used');
   expect(again).toBe(used);
   if (again !== undefined) accounts.meterAccount(again, 'calls');
-  store.sweep(0);
+  for (const _ of store.sweep(0));
   expect(accounts.account('used')).toBe(used);
   // Of its meters, the one that was used.
   expect([...(used?.meters.keys() ?? [])]).toEqual(['calls']);

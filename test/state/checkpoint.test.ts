@@ -179,8 +179,8 @@ test('values that left memory come back with what they were', async () => {
   for (let round = 0; round < 5; round++) {
     state.record(`e-${round}`, NOW + round * 86_400_000);
     await state.checkpoints.run();
-    state.store.sweep(0);
-    state.store.sweep(0);
+    for (const _ of state.store.sweep(0));
+    for (const _ of state.store.sweep(0));
     expect(state.store.residentValues()).toBe(0);
     expect(calls(state)).toBe(BigInt(round + 2));
   }

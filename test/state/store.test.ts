@@ -48,6 +48,10 @@ function openTally(reader: Reader): { store: Store; table: Table<Tally> } {
   return { store, table: store.table(tallyCodec) };
 }
 
+function sweep(store: Store, keep: number): void {
+  for (const _ of store.sweep(keep));
+}
+
 function add(table: Table<Tally>, key: string, count: number): void {
   const value = table.get(key);
   if (value === undefined) table.add({ key, ...kept(), count });
@@ -86,7 +90,7 @@ test('a capture holds every value as it was, however it changes while it is writ
         }
         shelf.commit(capture);
         expect(stateOf(shelf.reader)).toEqual(Object.fromEntries(captured));
-        store.sweep(20);
+        sweep(store, 20);
       }
       for (const [key, count] of model) expect(table.get(key)?.count).toBe(count);
       shelf.commit(store.capture());
@@ -119,10 +123,10 @@ describe('a sweep', () => {
     const { store, table } = openTally(shelf.reader);
     for (let i = 0; i < 100; i++) add(table, `t${i}`, i);
     shelf.commit(store.capture());
-    store.sweep(10);
+    sweep(store, 10);
     expect(store.residentValues()).toBe(100);
     for (let i = 0; i < 5; i++) table.get(`t${i}`);
-    store.sweep(10);
+    sweep(store, 10);
     expect(store.residentValues()).toBe(10);
     for (let i = 0; i < 5; i++) expect(shelf.stored.has(`t${i}`)).toBe(true);
     expect([...table.resident()].map(({ key }) => key)).toEqual(
@@ -135,12 +139,12 @@ describe('a sweep', () => {
     const shelf = openShelf();
     const { store, table } = openTally(shelf.reader);
     for (let i = 0; i < 50; i++) add(table, `t${i}`, i);
-    store.sweep(0);
-    store.sweep(0);
+    sweep(store, 0);
+    sweep(store, 0);
     expect(store.residentValues()).toBe(50);
     shelf.commit(store.capture());
-    store.sweep(0);
-    store.sweep(0);
+    sweep(store, 0);
+    sweep(store, 0);
     expect(store.residentValues()).toBe(0);
   });
 
@@ -153,11 +157,31 @@ describe('a sweep', () => {
     shelf.commit(store.capture());
     let told = 0;
     store.whenSwept(() => told++);
-    store.sweep(50);
+    sweep(store, 50);
     expect(told).toBe(0);
-    store.sweep(50);
+    sweep(store, 50);
     expect(told).toBe(1);
     expect([[...table.resident()].length, [...other.resident()].length]).toEqual([45, 5]);
+  });
+
+  test('rests between its steps; what is used and changed meanwhile stays right', () => {
+    const shelf = openShelf();
+    const { store, table } = openTally(shelf.reader);
+    for (let i = 0; i < 1000; i++) add(table, `t${i}`, i);
+    shelf.commit(store.capture());
+    sweep(store, 0);
+    const steps = store.sweep(0);
+    expect(steps.next().done).toBe(false);
+    expect(steps.next().done).toBe(false);
+    expect(store.residentValues()).toBeLessThan(1000);
+    add(table, 't0', 7);
+    add(table, 't999', 7);
+    table.get('t500');
+    for (const _ of steps);
+    expect([...table.resident()].map(({ key }) => key).sort()).toEqual(['t0', 't500', 't999']);
+    shelf.commit(store.capture());
+    for (let i = 1; i < 999; i++) expect(table.get(`t${i}`)?.count).toBe(i);
+    expect([table.get('t0')?.count, table.get('t999')?.count]).toEqual([7, 1006]);
   });
 
   test('tells whoever holds a value that it left', () => {
@@ -166,9 +190,9 @@ describe('a sweep', () => {
     add(table, 't1', 5);
     const held = table.get('t1');
     shelf.commit(store.capture());
-    store.sweep(0);
+    sweep(store, 0);
     expect(held?.live).toBe(true);
-    store.sweep(0);
+    sweep(store, 0);
     expect(held?.live).toBe(false);
     const fresh = table.get('t1');
     expect(fresh).not.toBe(held);
@@ -212,8 +236,8 @@ describe('a stored value', () => {
     const long = (n: number) => `t${'x'.repeat(600)}${n}`;
     for (let n = 0; n < 50; n++) add(table, long(n), n);
     shelf.commit(store.capture());
-    store.sweep(0);
-    store.sweep(0);
+    sweep(store, 0);
+    sweep(store, 0);
     expect(store.residentValues()).toBe(0);
     for (let n = 0; n < 50; n++) expect(table.get(long(n))?.count).toBe(n);
     expect(Math.max(...[...shelf.stored.keys()].map(({ length }) => length))).toBeLessThan(512);
