@@ -57,11 +57,9 @@ export function openCheckpoints(options: CheckpointOptions): Checkpoints {
       return { values: capture.values.length, sequence };
     },
     async tidy() {
-      if (pending === undefined)
-        await sweep(
-          store,
-          openPace(clock, () => limits.sliceMs),
-        );
+      if (pending !== undefined) return;
+      const pace = openPace(clock, () => limits.sliceMs);
+      await sweep(store, pace);
     },
     applied: () => applied,
   };
