@@ -3,10 +3,12 @@
 
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { credentials } from '@grpc/grpc-js';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { AdminServiceClient } from '../../generated/ts/tollgate/v1/admin_service.js';
 import { Outcome } from '../../generated/ts/tollgate/v1/usage_event.js';
+import { openBackup } from '../../src/operations/admin/backup.js';
 import { checkBackup } from '../../src/ops/backup/check.js';
 import { readManifest } from '../../src/ops/backup/manifest.js';
 import { findJournal, inspect } from '../../src/ops/cli/inspect.js';
@@ -174,11 +176,21 @@ test('one runs at a time; one whose caller went away is over', async () => {
   expect(second.code).toBe(1);
   expect(second.err).toContain('RESOURCE_EXHAUSTED (BACKUP_RUNNING)');
   first.cancel();
-  await expect
-    .poll(
-      async () => (await runMain('backup', '--target', running.address, '--output', folder())).code,
-    )
-    .toBe(0);
+  await backUp(running.address, folder());
+});
+
+test('one whose caller goes away while the next asks is waited for', async () => {
+  const running = await started();
+  await fill(running, 'acme', 100);
+  const backup = openBackup();
+  const first = backup(running.core, { held: [] });
+  expect((await first.next()).value).toMatchObject({ part: { $case: 'header' } });
+  const second = backup(running.core, { held: [] });
+  const header = second.next();
+  await setTimeout(50);
+  await first.return(undefined);
+  expect((await header).value).toMatchObject({ part: { $case: 'header' } });
+  await second.return(undefined);
 });
 
 test('it needs a credential of a platform administrator for every organisation', async () => {

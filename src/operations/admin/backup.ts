@@ -22,10 +22,15 @@ export type Backup = (core: Core, request: BackupRequest) => AsyncGenerator<Back
 /** After each chunk: the calls of others come in between, and a disk has pauses. */
 const REST_MS = 1;
 
+/** One whose caller went away ends within a chunk: the next, often from the same one, waits. */
+const TURNOVER_MS = 1000;
+const POLL_MS = 10;
+
 /** One at a time. Whoever does not read it to its end returns the generator. */
 export function openBackup(): Backup {
   let running = false;
   return async function* (core, request) {
+    for (let ms = 0; running && ms < TURNOVER_MS; ms += POLL_MS) await setTimeout(POLL_MS);
     if (running) throw isRunning();
     running = true;
     try {

@@ -2126,9 +2126,9 @@ export const AdminServiceService = {
    * steadily: a caller that takes nothing for a minute is cut off.
    *
    * When it fails: safe to retry; what was received whole can be given as `held`.
-   * RESOURCE_EXHAUSTED (BACKUP_RUNNING): one runs already; wait for it. RESOURCE_EXHAUSTED
-   * (BACKUP_STALLED): read faster. INTERNAL: a file cannot be read; the server's log names it,
-   * and `verify` says more.
+   * RESOURCE_EXHAUSTED (BACKUP_RUNNING): one runs still, a second later; wait for it.
+   * RESOURCE_EXHAUSTED (BACKUP_STALLED): read faster. INTERNAL: a file cannot be read; the
+   * server's log names it, and `verify` says more.
    */
   backup: {
     path: "/tollgate.v1.AdminService/Backup" as const,
@@ -2248,9 +2248,9 @@ export interface AdminServiceServer extends UntypedServiceImplementation {
    * steadily: a caller that takes nothing for a minute is cut off.
    *
    * When it fails: safe to retry; what was received whole can be given as `held`.
-   * RESOURCE_EXHAUSTED (BACKUP_RUNNING): one runs already; wait for it. RESOURCE_EXHAUSTED
-   * (BACKUP_STALLED): read faster. INTERNAL: a file cannot be read; the server's log names it,
-   * and `verify` says more.
+   * RESOURCE_EXHAUSTED (BACKUP_RUNNING): one runs still, a second later; wait for it.
+   * RESOURCE_EXHAUSTED (BACKUP_STALLED): read faster. INTERNAL: a file cannot be read; the
+   * server's log names it, and `verify` says more.
    */
   backup: handleServerStreamingCall<BackupRequest, BackupResponse>;
   /**
@@ -2454,9 +2454,9 @@ export interface AdminServiceClient extends Client {
    * steadily: a caller that takes nothing for a minute is cut off.
    *
    * When it fails: safe to retry; what was received whole can be given as `held`.
-   * RESOURCE_EXHAUSTED (BACKUP_RUNNING): one runs already; wait for it. RESOURCE_EXHAUSTED
-   * (BACKUP_STALLED): read faster. INTERNAL: a file cannot be read; the server's log names it,
-   * and `verify` says more.
+   * RESOURCE_EXHAUSTED (BACKUP_RUNNING): one runs still, a second later; wait for it.
+   * RESOURCE_EXHAUSTED (BACKUP_STALLED): read faster. INTERNAL: a file cannot be read; the
+   * server's log names it, and `verify` says more.
    */
   backup(request: BackupRequest, options?: Partial<CallOptions>): ClientReadableStream<BackupResponse>;
   backup(
