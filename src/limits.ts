@@ -154,7 +154,8 @@ export const limits = {
   // State.
   checkpointIntervalMs: 5 * SECOND_MS,
   checkpointEntries: 200_000,
-  sliceMs: 1,
+  /** Of work beside the calls, in one turn of the event loop: a call passes through about ten. */
+  sliceMs: 0.25,
   /** Clean values kept in memory; beyond it the ones not used lately are read again from LMDB. */
   residentValues: 50_000,
   /** What an idle process may hold beyond what its last collection left. */
@@ -214,7 +215,7 @@ export const limits = {
   /** … and what a caller may send on each. */
   openServiceBytes: 64 * 1024,
   streamUnackedEvents: 4096,
-  /** Of a backup: what is read, hashed and sent in one step, less than a slice of 1 ms. */
+  /** Of a backup: what is read, hashed and sent in one step, about a slice. */
   backupChunkBytes: 64 * 1024,
   /** A caller that takes no chunk for this long is cut off: the next backup waits for its end. */
   backupStallMs: MINUTE_MS,

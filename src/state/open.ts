@@ -233,4 +233,4 @@ function startReplay(opening: Opening, identity: Identity, clock: Clock): Replay
 }
 
 const DIRTY_VALUES_MAX = 100_000;
-const REPLAY_SLICE_FACTOR = 20;
+const REPLAY_SLICE_FACTOR = 80;

@@ -15,7 +15,7 @@ const FORMAT = 4;
 const APPLIED_KEY = Buffer.from('!applied');
 const DIRECTORY = 'state';
 const MARKER = 'state.open';
-const VALUES_PER_CHECK = 32;
+const VALUES_PER_CHECK = 8;
 const MAP_BYTES = 256 * 1024 * 1024;
 
 /** What the values add up to: every entry up to `sequence`, whose batch ends with `crc`. */

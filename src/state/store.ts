@@ -56,7 +56,7 @@ export interface Store {
 }
 
 const LMDB_KEY_BYTES_MAX = 500;
-const VALUES_PER_STEP = 64;
+const VALUES_PER_STEP = 16;
 const CRC_BYTES = 4;
 
 interface AnyTable {

@@ -113,7 +113,7 @@ interface OpenRun {
 }
 
 const SHAPES: Record<IndexName, RecordShape> = { ids: ID_RECORD, events: EVENT_RECORD };
-const RUNS_PER_SLICE_MS = 16;
+const RUNS_PER_SLICE = 16;
 const NAMES: readonly IndexName[] = ['ids', 'events'];
 
 /** Opens what is there; anything unreadable is removed and `covered` says 0: replay it all. */
@@ -167,7 +167,8 @@ export function openIndexes(options: IndexesOptions): Indexes {
 
   /** Grows with what waits, so that writing out keeps up with any rate of arrival. */
   function sliceMs(): number {
-    return limits.sliceMs * (1 + frozen.length + Math.floor(runs.ids.length / RUNS_PER_SLICE_MS));
+    const waiting = frozen.length + Math.floor(runs.ids.length / RUNS_PER_SLICE);
+    return limits.sliceMs * (1 + waiting) ** 2;
   }
 
   /** Merging takes long; tails that fill up meanwhile go first. */
