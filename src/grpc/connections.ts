@@ -10,7 +10,7 @@ import { SECOND_MS } from '../base/units.js';
 import { limits } from '../limits.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { connectionsMax } from './descriptors.js';
-import { type OpenStreams, replaceStreamTable } from './harden.js';
+import { type OpenStreams, replaceStreamTable, shapeResponseOptions } from './harden.js';
 import { openSlowRequests, type SlowRequests } from './slow-requests.js';
 
 export interface Connections extends Pick<SlowRequests, 'allowEndless'> {
@@ -95,6 +95,7 @@ export function watchConnections(
     }
     connection.session = session;
     connection.streams = replaceStreamTable(session);
+    session.prependOnceListener('stream', shapeResponseOptions);
     bySession.set(session, connection);
     const timer = setTimeout(() => {
       ended.slow.add();

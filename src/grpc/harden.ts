@@ -7,12 +7,13 @@ import {
   type Http2Server,
   type ServerHttp2Session,
   type ServerHttp2Stream,
+  type ServerStreamResponseOptions,
   type Settings,
 } from 'node:http2';
 import type { Server } from '@grpc/grpc-js';
 import { assert } from '../base/assert.js';
 import { limits } from '../limits.js';
-import { StreamTable } from './stream-table.js';
+import { NewStreams, StreamTable } from './stream-table.js';
 
 interface Inside {
   readonly commonServerOptions: { settings?: Settings };
@@ -38,14 +39,41 @@ export type OpenStreams = ReadonlyMap<number, ServerHttp2Stream>;
 
 /** A new connection has no streams yet. Where Node keeps them otherwise, they stay there. */
 export function replaceStreamTable(session: ServerHttp2Session): OpenStreams | undefined {
-  const fields = session as unknown as Readonly<Record<symbol, { streams?: unknown } | undefined>>;
+  const fields = session as unknown as Readonly<Record<symbol, Partial<SessionState> | undefined>>;
   const symbol = Object.getOwnPropertySymbols(fields).find((each) => each.description === 'state');
   const state = symbol === undefined ? undefined : fields[symbol];
-  const streams = state?.streams as Partial<Map<unknown, unknown>> | undefined;
-  if (state === undefined || streams?.size !== 0) return undefined;
+  if (state?.streams?.size !== 0 || state.pendingStreams?.size !== 0) return undefined;
   const table = new StreamTable<ServerHttp2Stream>();
   state.streams = table;
+  state.pendingStreams = new NewStreams();
   return table;
+}
+
+interface SessionState {
+  streams: { readonly size: number };
+  pendingStreams: { readonly size: number };
+}
+
+/** `sendDate` is not documented for streams. */
+interface ResponseOptions extends ServerStreamResponseOptions {
+  sendDate?: boolean;
+}
+
+/**
+ * Node copies a response's options, sets `endStream` in the copy, and adds a `date`, of which gRPC
+ * knows nothing. Where the options have no `endStream`, V8 makes a hidden class for every copy, in
+ * the old generation; the `date` is a miss of the inline cache each time (Node.js 20). grpc-js
+ * passes one object for all responses with a message; the first one through here gives it both.
+ */
+export function shapeResponseOptions(stream: ServerHttp2Stream): void {
+  const { respond } = stream;
+  stream.respond = (headers, options: ResponseOptions | undefined) => {
+    if (options !== undefined) {
+      options.endStream ??= false;
+      options.sendDate ??= false;
+    }
+    respond.call(stream, headers, options);
+  };
 }
 
 /** Its client sees RESOURCE_EXHAUSTED. */

@@ -91,3 +91,33 @@ export class StreamTable<V> implements Map<number, V> {
 function slotOf(id: number): number {
   return (id >>> 1) % SLOTS;
 }
+
+/**
+ * Streams of a connection that have no id yet: what Node asks of the Set that it keeps them in. On
+ * a server each is in it for as long as its constructor runs, and a Set that becomes empty leaves
+ * its table behind, in the old generation where it is itself: 120 bytes a call.
+ */
+export class NewStreams<V> {
+  private readonly held: V[] = [];
+
+  get size(): number {
+    return this.held.length;
+  }
+
+  add(stream: V): this {
+    this.held.push(stream);
+    return this;
+  }
+
+  delete(stream: V): boolean {
+    const at = this.held.lastIndexOf(stream);
+    if (at === -1) return false;
+    const last = this.held.pop() as V;
+    if (at < this.held.length) this.held[at] = last;
+    return true;
+  }
+
+  forEach(act: (stream: V) => void): void {
+    for (const stream of [...this.held]) act(stream);
+  }
+}
