@@ -157,7 +157,7 @@ export const limits = {
   /** Of work beside the calls, in one turn of the event loop: a call passes through about ten. */
   sliceMs: 0.25,
   /** Clean values kept in memory; beyond it the ones not used lately are read again from LMDB. */
-  residentValues: 50_000,
+  residentValues: 40_000,
   /** What an idle process may hold beyond what its last collection left. */
   garbageBytes: 32 * 1024 * 1024,
   /** Share of the time in which the event loop runs, below which a process is idle. */
