@@ -1,7 +1,7 @@
 // make bench: the speed of the product, as ratios within one run. See README.md.
 //
 //   node dist/bench-esm/test/bench/bench.js [--smoke] [--rounds 5] [--seconds 3]
-//     [--only record,latency,checkQuota,batch,stream,http2] [--directory data]
+//     [--only record,latency,checkQuota,batch,stream,plain,http2] [--directory data]
 //     [--results bench-results.json]
 //
 // Ends with 1 where a row could not be measured; a missed bound is a verdict, not a failure.

@@ -8,7 +8,7 @@ import { h2loadRate } from './h2load.js';
 import type { LoadResult } from './job.js';
 import type { LoadProcess } from './load-process.js';
 import { type Baseline, type LoadName, loads, type Row } from './rows.js';
-import { openNoopHttp2, openServer, type ServerProcess } from './server-process.js';
+import { openNoop, openServer, type ServerProcess } from './server-process.js';
 import { median, type SyncCost } from './sync-cost.js';
 
 export interface RoundOptions {
@@ -62,16 +62,16 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
   const directory = join(options.directory, `round-${options.number}`);
   mkdirSync(directory);
   const server = await openServer(directory);
-  const http2 = await openNoopHttp2();
+  const others = { plainNoop64: await openNoop('grpc'), http2Noop64: await openNoop('http2') };
   try {
-    const measured = await measureRows(options, server, http2);
+    const measured = await measureRows(options, server, others);
     if (measured.failures.length > 0) options.progress(server.logTail());
     return { ...measured, crossChecks: await crossCheck(options, server, directory) };
   } catch (error) {
     options.progress(server.logTail());
     throw error;
   } finally {
-    await Promise.all([server.close(), http2.close()]);
+    await Promise.all([server, ...Object.values(others)].map((each) => each.close()));
     rmSync(directory, { recursive: true });
   }
 }
@@ -79,7 +79,7 @@ export async function runRound(options: RoundOptions): Promise<RoundResult> {
 async function measureRows(
   options: RoundOptions,
   server: ServerProcess,
-  http2: ServerProcess,
+  others: Readonly<Partial<Record<LoadName, ServerProcess>>>,
 ): Promise<Omit<RoundResult, 'crossChecks'>> {
   const runs: Run[] = [];
   const syncSamplesUs: number[] = [];
@@ -127,7 +127,7 @@ async function measureRows(
   }
 
   function runJob(name: LoadName, seconds: number, warmupSeconds: number): Promise<LoadResult> {
-    const { address, pid } = name === 'http2Noop64' ? http2 : server;
+    const { address, pid } = others[name] ?? server;
     return options.load.run({ ...loads[name], address, serverPid: pid, seconds, warmupSeconds });
   }
 

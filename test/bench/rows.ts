@@ -6,7 +6,7 @@ import type { Bound } from './table.js';
 export type LoadName = keyof typeof loads;
 
 export interface Row {
-  readonly key: 'record' | 'latency' | 'checkQuota' | 'batch' | 'stream' | 'http2';
+  readonly key: 'record' | 'latency' | 'checkQuota' | 'batch' | 'stream' | 'plain' | 'http2';
   readonly title: string;
   /** The same load on a no-op RPC, run before and after. */
   readonly baseline: LoadName;
@@ -33,7 +33,7 @@ const record = { method: `${service}/Record`, body: 'record' } as const;
 
 type Load = Omit<LoadJobInput, 'address' | 'seconds'>;
 
-/** `http2Noop64` runs against node:http2, all others against the server. */
+/** `plainNoop64` and `http2Noop64` run against servers of their own, all others against ours. */
 export const loads = {
   noop64: { ...busy, ...noop },
   noop1: { ...lone, ...noop },
@@ -48,6 +48,7 @@ export const loads = {
     method: `${service}/RecordStream`,
     body: 'recordStream',
   },
+  plainNoop64: { ...busy, ...noop },
   http2Noop64: { ...busy, ...noop },
 } satisfies Record<string, Load>;
 
@@ -94,8 +95,15 @@ export const rows = [
     ratio: (run, baseline) => run.eventsPerSecond / baseline.callsPerSecond,
   },
   {
+    key: 'plain',
+    title: '-  no-op by grpc-js as it comes / no-op',
+    baseline: 'noop64',
+    load: 'plainNoop64',
+    ratio: (run, baseline) => run.callsPerSecond / baseline.callsPerSecond,
+  },
+  {
     key: 'http2',
-    title: '-  no-op by node:http2 alone / no-op by grpc-js',
+    title: '-  no-op by node:http2 alone / no-op',
     baseline: 'noop64',
     load: 'http2Noop64',
     ratio: (run, baseline) => run.callsPerSecond / baseline.callsPerSecond,

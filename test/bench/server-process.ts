@@ -83,12 +83,13 @@ export async function openServer(
   }
 }
 
-export async function openNoopHttp2(): Promise<ServerProcess> {
-  const program = fileURLToPath(new URL('noop-http2.js', import.meta.url));
+/** `noop-grpc.ts` or `noop-http2.ts`. */
+export async function openNoop(by: 'grpc' | 'http2'): Promise<ServerProcess> {
+  const program = fileURLToPath(new URL(`noop-${by}.js`, import.meta.url));
   const child = spawn(process.execPath, [program], { stdio: ['pipe', 'pipe', 'inherit'] });
   const life = follow(child);
   const line = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
-  if (line.done === true) throw new Error('the node:http2 no-op does not serve');
+  if (line.done === true) throw new Error(`the no-op by ${by} alone does not serve`);
   const { pid, address } = noopLine.parse(JSON.parse(line.value));
   const end = { close: () => stop(child, life), kill: () => kill(child, life) };
   return { pid, address, http: '', ops: '', dataDirectory: '', logTail: () => '', ...end };
