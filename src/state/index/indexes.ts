@@ -168,7 +168,7 @@ export function openIndexes(options: IndexesOptions): Indexes {
   /** Grows with what waits, so that writing out keeps up with any rate of arrival. */
   function sliceMs(): number {
     const waiting = frozen.length + Math.floor(runs.ids.length / RUNS_PER_SLICE);
-    return limits.sliceMs * (1 + waiting) ** 2;
+    return limits.sliceMs * (1 + 4 * waiting);
   }
 
   /** Merging takes long; tails that fill up meanwhile go first. */
